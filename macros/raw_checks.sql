@@ -1,0 +1,68 @@
+{#- True when the table has rows to read; false when an optional one is absent. Otherwise stops,
+    naming what to set, because an empty log must never read as zero cost. -#}
+{% macro raw_table_is_present(source_name, table_name) -%}
+    {%- set is_optional = ai_finops.raw_table_node(source_name, table_name).config.meta.get('optional', false) -%}
+    {%- set place = ai_finops.raw_table_place(source_name, table_name) -%}
+    {%- set problem = ai_finops.raw_table_problem(source_name, table_name) -%}
+    {%- if problem == '' and run_query('select 1 as one from ' ~ source(source_name, table_name) ~ ' limit 1').rows | length == 0 -%}
+        {%- set problem = 'has no rows' -%}
+    {%- endif -%}
+    {%- if problem != '' and not is_optional -%}
+        {{ exceptions.raise_compiler_error(
+            "Source '" ~ source_name ~ "', table '" ~ table_name ~ "': " ~ place ~ " " ~ problem
+            ~ ". Put the table there, or take '" ~ source_name ~ "' out of the var 'sources'."
+        ) }}
+    {%- endif -%}
+    {{ return(problem == '') }}
+{%- endmacro %}
+
+{#- Stops when a column without which nothing can be rated is missing. -#}
+{% macro require_raw_columns(source_name, table_name, actual) -%}
+    {%- set missing = [] -%}
+    {%- for column in ai_finops.raw_table_node(source_name, table_name).columns.values() -%}
+        {%- if column.config.meta.get('required', false) and column.name | lower not in actual -%}
+            {%- do missing.append(column.name) -%}
+        {%- endif -%}
+    {%- endfor -%}
+    {%- if missing | length > 0 -%}
+        {{ exceptions.raise_compiler_error(
+            "Source '" ~ source_name ~ "', table '" ~ table_name ~ "': "
+            ~ ai_finops.raw_table_place(source_name, table_name) ~ " lacks the required column(s) "
+            ~ missing | join(', ') ~ ". Columns found: " ~ actual.keys() | sort | join(', ') ~ "."
+        ) }}
+    {%- endif -%}
+{%- endmacro %}
+
+{#- Where a reader of an error message should look. -#}
+{% macro raw_table_place(source_name, table_name) -%}
+    {{ return(adapter.dispatch('raw_table_place', 'ai_finops')(source_name, table_name)) }}
+{%- endmacro %}
+
+{% macro default__raw_table_place(source_name, table_name) -%}
+    {{ return('table ' ~ source(source_name, table_name) ~ ' (schema from AI_FINOPS_RAW_SCHEMA)') }}
+{%- endmacro %}
+
+{% macro duckdb__raw_table_place(source_name, table_name) -%}
+    {%- set folder = env_var('AI_FINOPS_RAW_PATH', 'sample_data') -%}
+    {%- set format = env_var('AI_FINOPS_RAW_FORMAT', 'parquet') -%}
+    {{ return(folder ~ '/' ~ source_name ~ '/' ~ table_name ~ '*.' ~ format
+        ~ ' (folder from AI_FINOPS_RAW_PATH, format from AI_FINOPS_RAW_FORMAT)') }}
+{%- endmacro %}
+
+{#- '' when the table can be opened, else what is wrong with it. -#}
+{% macro raw_table_problem(source_name, table_name) -%}
+    {{ return(adapter.dispatch('raw_table_problem', 'ai_finops')(source_name, table_name)) }}
+{%- endmacro %}
+
+{% macro default__raw_table_problem(source_name, table_name) -%}
+    {%- set wanted = source(source_name, table_name) -%}
+    {%- set found = adapter.get_relation(wanted.database, wanted.schema, wanted.identifier) -%}
+    {{ return('' if found is not none else 'does not exist') }}
+{%- endmacro %}
+
+{% macro duckdb__raw_table_problem(source_name, table_name) -%}
+    {%- set pattern = ai_finops.raw_table_place(source_name, table_name).split(' (folder')[0] -%}
+    {%- set sizes = run_query("select size from read_blob('" ~ pattern ~ "')").columns[0].values()
+        if run_query("select count(*) from glob('" ~ pattern ~ "')").rows[0][0] > 0 else none -%}
+    {{ return('does not exist' if sizes is none else ('is an empty file' if 0 in sizes else '')) }}
+{%- endmacro %}

@@ -1,0 +1,44 @@
+{#- What an OTLP span holds beyond plain columns. First: JSON text with the named keys alone, each as
+    text, so that nothing else of the object is kept. Null when the text is not a JSON object. -#}
+{% macro json_pick(column, keys) -%}
+    {{ return(adapter.dispatch('json_pick', 'ai_finops')(column, keys)) }}
+{%- endmacro %}
+
+{% macro default__json_pick(column, keys) -%}
+    {{ exceptions.raise_compiler_error('json_pick has no implementation for this adapter') }}
+{%- endmacro %}
+
+{#- One extraction with many paths parses once; `try` turns malformed text into null (DuckDB 2.0). -#}
+{% macro duckdb__json_pick(column, keys) -%}
+    case
+        when ltrim({{ column }}) like '{%'
+            then try(to_json(map(
+                ['{{ keys | join("', '") }}'],
+                json_extract_string({{ column }}, ['$."{{ keys | join("\"', '$.\"") }}"'])
+            )))
+    end
+{%- endmacro %}
+
+{#- Written from Snowflake's documentation; built against a local emulator only. -#}
+{% macro snowflake__json_pick(column, keys) -%}
+    to_json(object_pick(as_object(try_parse_json({{ column }})), '{{ keys | join("', '") }}'))
+{%- endmacro %}
+
+{#- UTC timestamp, to the microsecond, of whole nanoseconds since 1970. -#}
+{% macro nanoseconds_timestamp(nanoseconds) -%}
+    {{ return(adapter.dispatch('nanoseconds_timestamp', 'ai_finops')(nanoseconds)) }}
+{%- endmacro %}
+
+{% macro default__nanoseconds_timestamp(nanoseconds) -%}
+    {{ exceptions.raise_compiler_error('nanoseconds_timestamp has no implementation for this adapter') }}
+{%- endmacro %}
+
+{#- Interval arithmetic would overflow: DuckDB 2.0 multiplies intervals by 32-bit numbers only. -#}
+{% macro duckdb__nanoseconds_timestamp(nanoseconds) -%}
+    try(make_timestamp(cast({{ whole_quotient(nanoseconds, 1000) }} as bigint)))
+{%- endmacro %}
+
+{#- Written from Snowflake's documentation; built against a local emulator only. -#}
+{% macro snowflake__nanoseconds_timestamp(nanoseconds) -%}
+    cast(to_timestamp_ntz({{ whole_quotient(nanoseconds, 1000) }}, 6) as timestamp_ntz(6))
+{%- endmacro %}

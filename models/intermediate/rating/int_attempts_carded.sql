@@ -1,0 +1,113 @@
+{#- Accounts and regions that some price names; every other one is priced by the '*' rows. -#}
+with
+
+attempts as (
+    select * from {{ ref('int_attempts_identified') }}
+),
+
+price_cards as (
+    select * from {{ ref('int_price_cards') }}
+),
+
+chained_duplicates as (
+    select * from {{ ref('int_chained_duplicates') }}
+),
+
+priced_accounts as (
+    select distinct
+        provider_id,
+        model_id,
+        pricing_mode,
+        billing_account_id
+    from price_cards
+),
+
+priced_regions as (
+    select distinct
+        provider_id,
+        model_id,
+        pricing_mode,
+        region_id
+    from price_cards
+),
+
+scoped as (
+
+    select
+        attempts.*,
+        chained_duplicates.attempt_id is null as is_cost_bearing,
+        coalesce(priced_accounts.billing_account_id, '*') as price_account,
+        coalesce(priced_regions.region_id, '*') as price_region,
+        input_uncached_tokens + cache_read_tokens + cache_write_5m_tokens
+        + coalesce(cache_write_1h_tokens, 0) + output_tokens + input_audio_tokens
+        + output_audio_tokens + input_image_tokens as billable_tokens
+    from attempts
+    left join chained_duplicates
+        on attempts.attempt_id = chained_duplicates.attempt_id
+    left join priced_accounts
+        on
+            attempts.provider_id = priced_accounts.provider_id
+            and attempts.model_id = priced_accounts.model_id
+            and attempts.price_mode = priced_accounts.pricing_mode
+            and attempts.billing_account_id = priced_accounts.billing_account_id
+    left join priced_regions
+        on
+            attempts.provider_id = priced_regions.provider_id
+            and attempts.model_id = priced_regions.model_id
+            and attempts.price_mode = priced_regions.pricing_mode
+            and attempts.region_id = priced_regions.region_id
+
+),
+
+-- What a provider bills for: an answer, or a failure whose usage the provider itself reports.
+classified as (
+
+    select
+        scoped.*,
+        case
+            when not is_cost_bearing then 'not_billable'
+            when is_gateway_cache_hit then 'not_billable'
+            when status = 'gateway_rejected' then 'not_billable'
+            when status in ('provider_error', 'blocked')
+                then case
+                    when usage_source = 'provider' and billable_tokens > 0 then 'billable'
+                    else 'not_billable'
+                end
+            when
+                usage_source = 'none'
+                or (billable_tokens = 0 and other_meters is null)
+                then 'usage_unknown'
+            else 'billable'
+        end as billing_status
+    from scoped
+
+),
+
+final as (
+
+    select
+        classified.*,
+        price_cards.price_id,
+        coalesce(price_cards.is_graduated, false) as is_graduated,
+        {%- for purpose in ['list', 'contracted', 'nearest'] %}
+        {%- for token_class in priced_token_classes() %}
+        price_cards.{{ purpose }}_{{ token_class }}_usd_per_million
+        {{- ',' if not (loop.last and purpose == 'nearest') }}
+        {%- endfor %}
+        {%- endfor %}
+    from classified
+    left join price_cards
+        on
+            classified.provider_id = price_cards.provider_id
+            and classified.model_id = price_cards.model_id
+            and classified.price_mode = price_cards.pricing_mode
+            and classified.price_account = price_cards.billing_account_id
+            and classified.price_region = price_cards.region_id
+            and classified.started_at >= price_cards.valid_from_at
+            and classified.started_at < price_cards.valid_until_at
+            and classified.context_tokens >= price_cards.context_from_tokens
+            and classified.context_tokens < price_cards.context_until_tokens
+
+)
+
+select * from final

@@ -1,0 +1,79 @@
+with
+
+attempts as (
+    select
+        attempt_id,
+        attempt_date,
+        provider_id,
+        model_id,
+        price_mode,
+        coalesce(billing_account_id, '*') as billing_account_id,
+        price_id,
+        billing_status,
+        {%- for token_class in priced_token_classes() %}
+        {{ token_class }}_tokens{{ ',' if not loop.last }}
+        {%- endfor %}
+    from {{ ref('int_attempts_carded') }}
+    where
+        is_graduated
+        and billing_status = 'billable'
+        and quarantine_reason is null
+        and not is_superseded
+),
+
+graduated_prices as (
+    select distinct
+        price_id,
+        price_purpose,
+        token_class
+    from {{ ref('int_price_card_rows') }}
+    where
+        is_graduated
+        and price_purpose in ('list', 'contracted')
+),
+
+by_class as (
+
+    {% for token_class in priced_token_classes() -%}
+    select
+        attempt_id,
+        attempt_date,
+        provider_id,
+        model_id,
+        price_mode,
+        billing_account_id,
+        price_id,
+        '{{ token_class }}' as token_class,
+        {{ token_class }}_tokens as units
+    from attempts
+    where {{ token_class }}_tokens > 0
+    {% if not loop.last %}union all
+    {% endif -%}
+    {%- endfor %}
+
+),
+
+-- One row per attempt, class and purpose whose price depends on the volume of the month.
+final as (
+
+    select
+        by_class.attempt_id,
+        by_class.attempt_date,
+        cast({{ dbt.date_trunc('month', 'by_class.attempt_date') }} as date) as usage_month,
+        by_class.provider_id,
+        by_class.model_id,
+        by_class.price_mode,
+        by_class.billing_account_id,
+        by_class.price_id,
+        by_class.token_class,
+        graduated_prices.price_purpose,
+        by_class.units
+    from by_class
+    inner join graduated_prices
+        on
+            by_class.price_id = graduated_prices.price_id
+            and by_class.token_class = graduated_prices.token_class
+
+)
+
+select * from final

@@ -1,0 +1,68 @@
+{{ config(materialized='table') }}
+
+with
+
+usage as (
+    select * from {{ ref('int_graduated_usage') }}
+),
+
+card_rows as (
+    select * from {{ ref('int_price_card_rows') }}
+    where is_graduated
+),
+
+volumes as (
+
+    select
+        usage_month,
+        billing_account_id,
+        price_id,
+        token_class,
+        price_purpose,
+        sum(cast(units as decimal(38, 0))) as total_units
+    from usage
+    group by usage_month, billing_account_id, price_id, token_class, price_purpose
+
+),
+
+-- Each step of the volume at its own price.
+steps as (
+
+    select
+        volumes.*,
+        cast(
+            least(
+                volumes.total_units, coalesce(card_rows.volume_until_units, volumes.total_units)
+            ) - card_rows.volume_from_units as decimal(20, 0)
+        )
+        * cast(card_rows.unit_price_usd as decimal(18, 12))
+        * case
+            when card_rows.unit_quantity = 1000000 then cast(0.000001 as decimal(6, 6))
+            when card_rows.unit_quantity = 1000 then cast(0.001 as decimal(6, 6))
+        end as step_cost_usd
+    from volumes
+    inner join card_rows
+        on
+            volumes.price_id = card_rows.price_id
+            and volumes.token_class = card_rows.token_class
+            and volumes.price_purpose = card_rows.price_purpose
+            and volumes.total_units > card_rows.volume_from_units
+
+),
+
+final as (
+
+    select
+        usage_month,
+        billing_account_id,
+        price_id,
+        token_class,
+        price_purpose,
+        cast(total_units as bigint) as total_units,
+        cast(sum(step_cost_usd) as decimal(38, 12)) as total_cost_usd
+    from steps
+    group by usage_month, billing_account_id, price_id, token_class, price_purpose, total_units
+
+)
+
+select * from final

@@ -1,0 +1,80 @@
+with
+
+attempts as (
+    select
+        attempt_id,
+        price_id,
+        other_meters
+    from {{ ref('int_attempts_carded') }}
+    where other_meters is not null
+),
+
+card_rows as (
+    select * from {{ ref('int_price_card_rows') }}
+),
+
+meters as (
+    {{ json_numbers('attempts', 'attempt_id', 'other_meters') }}
+),
+
+prices as (
+
+    select
+        price_id,
+        token_class,
+        max(case when price_purpose = 'list' then unit_price_usd end) as list_unit_price_usd,
+        max(case when price_purpose = 'contracted' then unit_price_usd end)
+            as contracted_unit_price_usd,
+        max(case when price_purpose = 'nearest' then unit_price_usd end)
+            as nearest_unit_price_usd,
+        max(unit_quantity) as unit_quantity
+    from card_rows
+    group by price_id, token_class
+
+),
+
+priced as (
+
+    select
+        meters.attempt_id,
+        meters.meter,
+        meters.units,
+        {%- for purpose in ['list', 'contracted', 'nearest'] %}
+        cast(
+            cast(meters.units as decimal(18, 6)) * cast(prices.{{ purpose }}_unit_price_usd as decimal(18, 6))
+            * case
+                when prices.unit_quantity = 1 then cast(1 as decimal(10, 9))
+                when prices.unit_quantity = 1000 then cast(0.001 as decimal(10, 9))
+                when prices.unit_quantity = 1000000 then cast(0.000001 as decimal(10, 9))
+                when prices.unit_quantity = 1000000000 then cast(0.000000001 as decimal(10, 9))
+            end as decimal(38, 12)
+        ) as {{ purpose }}_cost_usd{{ ',' if not loop.last }}
+        {%- endfor %}
+    from meters
+    inner join attempts
+        on meters.attempt_id = attempts.attempt_id
+    left join prices
+        on
+            attempts.price_id = prices.price_id
+            and meters.meter = prices.token_class
+    where meters.units > 0
+
+),
+
+-- A sum with a missing price is unknown, not smaller.
+final as (
+
+    select
+        attempt_id,
+        {%- for purpose in ['list', 'contracted', 'nearest'] %}
+        case
+            when count(*) = count({{ purpose }}_cost_usd)
+                then cast(sum({{ purpose }}_cost_usd) as decimal(38, 12))
+        end as {{ purpose }}_meter_cost_usd{{ ',' if not loop.last }}
+        {%- endfor %}
+    from priced
+    group by attempt_id
+
+)
+
+select * from final

@@ -1,0 +1,213 @@
+{{ config(materialized='table') }}
+
+with
+
+prices as (
+    select * from {{ ref('int_prices_in_usd') }}
+),
+
+keys as (
+    select distinct
+        provider_id,
+        model_id,
+        pricing_mode
+    from prices
+),
+
+-- Every account and region that a price of the key names, and '*' for all others.
+accounts as (
+
+    select provider_id, model_id, pricing_mode, billing_account_id from prices
+    union distinct
+    select provider_id, model_id, pricing_mode, '*' as billing_account_id from keys
+
+),
+
+regions as (
+
+    select provider_id, model_id, pricing_mode, region_id from prices
+    union distinct
+    select provider_id, model_id, pricing_mode, '*' as region_id from keys
+
+),
+
+-- Where some price of the key starts or ends, so that within a segment every price is constant.
+instants as (
+
+    select provider_id, model_id, pricing_mode, valid_from_at as starts_at from prices
+    union distinct
+    select provider_id, model_id, pricing_mode, valid_until_at as starts_at from prices
+
+),
+
+bounds as (
+
+    select provider_id, model_id, pricing_mode, context_from_tokens as from_tokens from prices
+    union distinct
+    select provider_id, model_id, pricing_mode, context_until_tokens as from_tokens
+    from prices
+    where context_until_tokens < 9000000000000000000
+
+),
+
+time_segments as (
+
+    select
+        instants.*,
+        coalesce(
+            lead(starts_at) over (
+                partition by provider_id, model_id, pricing_mode order by starts_at
+            ),
+            cast('9999-12-31' as timestamp)
+        ) as ends_at
+    from instants
+    where starts_at < cast('9999-12-31' as timestamp)
+
+),
+
+context_segments as (
+
+    select
+        bounds.*,
+        coalesce(
+            lead(from_tokens) over (
+                partition by provider_id, model_id, pricing_mode order by from_tokens
+            ),
+            9000000000000000000
+        ) as until_tokens
+    from bounds
+
+),
+
+segments as (
+
+    select
+        accounts.provider_id,
+        accounts.model_id,
+        accounts.pricing_mode,
+        accounts.billing_account_id,
+        regions.region_id,
+        time_segments.starts_at,
+        time_segments.ends_at,
+        context_segments.from_tokens,
+        context_segments.until_tokens,
+        {{ dbt.hash(
+            "accounts.provider_id || '|' || accounts.model_id || '|' || accounts.pricing_mode || '|'"
+            ~ " || accounts.billing_account_id || '|' || regions.region_id || '|'"
+            ~ " || cast(" ~ epoch_microseconds('time_segments.starts_at') ~ " as varchar) || '|'"
+            ~ " || cast(context_segments.from_tokens as varchar)"
+        ) }} as price_id
+    from accounts
+    inner join regions
+        on
+            accounts.provider_id = regions.provider_id
+            and accounts.model_id = regions.model_id
+            and accounts.pricing_mode = regions.pricing_mode
+    inner join time_segments
+        on
+            accounts.provider_id = time_segments.provider_id
+            and accounts.model_id = time_segments.model_id
+            and accounts.pricing_mode = time_segments.pricing_mode
+    inner join context_segments
+        on
+            accounts.provider_id = context_segments.provider_id
+            and accounts.model_id = context_segments.model_id
+            and accounts.pricing_mode = context_segments.pricing_mode
+
+),
+
+-- Every price row that could serve a segment, also one that has ended before it: an ended price
+-- never rates an attempt, it only estimates the exposure of one without a price.
+candidates as (
+
+    select
+        segments.*,
+        prices.token_class,
+        prices.price_kind,
+        prices.price_id as price_row_id,
+        prices.unit_price,
+        prices.unit_price_usd,
+        prices.unit_quantity,
+        prices.currency,
+        prices.is_graduated,
+        prices.volume_from_units,
+        prices.volume_until_units,
+        prices.valid_from_at,
+        prices.recorded_at,
+        prices.valid_until_at >= segments.ends_at as is_in_force,
+        case when prices.price_kind = 'contracted' then 1 else 2 end as kind_rank,
+        case when prices.billing_account_id = '*' then 2 else 1 end as account_rank,
+        case when prices.region_id = '*' then 2 else 1 end as region_rank
+    from segments
+    inner join prices
+        on
+            segments.provider_id = prices.provider_id
+            and segments.model_id = prices.model_id
+            and segments.pricing_mode = prices.pricing_mode
+            and prices.billing_account_id in ('*', segments.billing_account_id)
+            and prices.region_id in ('*', segments.region_id)
+            and segments.starts_at >= prices.valid_from_at
+            and segments.from_tokens >= prices.context_from_tokens
+            and segments.until_tokens <= prices.context_until_tokens
+
+),
+
+-- Contracted: what is owed. List: the public price beside it. Nearest: the basis of an estimate.
+purposes as (
+
+    select 'contracted' as price_purpose, candidates.* from candidates where is_in_force
+    union all
+    select 'list' as price_purpose, candidates.* from candidates where is_in_force and price_kind = 'list'
+    union all
+    select 'nearest' as price_purpose, candidates.* from candidates
+
+),
+
+-- The steps of a graduated price win together: they share every key but the volume.
+ranked as (
+
+    select
+        purposes.*,
+        dense_rank() over (
+            partition by price_id, token_class, price_purpose
+            order by
+                is_in_force desc,
+                case when not is_in_force then valid_from_at end desc,
+                kind_rank,
+                account_rank,
+                region_rank,
+                recorded_at desc
+        ) as price_rank
+    from purposes
+
+),
+
+final as (
+
+    select
+        price_id,
+        price_purpose,
+        token_class,
+        coalesce(volume_from_units, 0) as volume_from_units,
+        volume_until_units,
+        price_row_id,
+        provider_id,
+        model_id,
+        pricing_mode,
+        billing_account_id,
+        region_id,
+        starts_at as valid_from_at,
+        ends_at as valid_until_at,
+        from_tokens as context_from_tokens,
+        until_tokens as context_until_tokens,
+        unit_price,
+        unit_quantity,
+        currency,
+        unit_price_usd,
+        is_graduated
+    from ranked
+    where price_rank = 1
+
+)
+
+select * from final

@@ -1,0 +1,70 @@
+{{ config(materialized='table') }}
+
+with
+
+card_rows as (
+    select * from {{ ref('int_price_card_rows') }}
+),
+
+-- A graduated class costs 0 here: its amount comes from int_graduated_costs, by month.
+priced as (
+
+    select
+        card_rows.*,
+        case
+            when is_graduated then cast(0 as decimal(18, 12))
+            when unit_quantity = 1000000 then cast(unit_price_usd as decimal(18, 12))
+            when unit_quantity = 1000 then cast(unit_price_usd * 1000 as decimal(18, 12))
+            when unit_quantity = 1 then cast(unit_price_usd * 1000000 as decimal(18, 12))
+            when unit_quantity = 1000000000
+                then cast(unit_price_usd * cast(0.001 as decimal(4, 3)) as decimal(18, 12))
+        end as usd_per_million
+    from card_rows
+    where token_class in (
+        {%- for token_class in priced_token_classes() %}
+        '{{ token_class }}'{{ ',' if not loop.last }}
+        {%- endfor %}
+    )
+
+),
+
+final as (
+
+    select
+        price_id,
+        provider_id,
+        model_id,
+        pricing_mode,
+        billing_account_id,
+        region_id,
+        valid_from_at,
+        valid_until_at,
+        context_from_tokens,
+        context_until_tokens,
+        {%- for purpose in ['list', 'contracted', 'nearest'] %}
+        {%- for token_class in priced_token_classes() %}
+        max(
+            case
+                when price_purpose = '{{ purpose }}' and token_class = '{{ token_class }}'
+                    then usd_per_million
+            end
+        ) as {{ purpose }}_{{ token_class }}_usd_per_million,
+        {%- endfor %}
+        {%- endfor %}
+        max(case when is_graduated then 1 else 0 end) = 1 as is_graduated
+    from priced
+    group by
+        price_id,
+        provider_id,
+        model_id,
+        pricing_mode,
+        billing_account_id,
+        region_id,
+        valid_from_at,
+        valid_until_at,
+        context_from_tokens,
+        context_until_tokens
+
+)
+
+select * from final

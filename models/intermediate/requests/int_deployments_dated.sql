@@ -1,0 +1,44 @@
+with
+
+billing_accounts as (
+    {{ known_rows(ref('billing_accounts'), ['billing_account_id']) }}
+),
+
+commitments as (
+    {{ known_rows(ref('commitments'), ['commitment_id']) }}
+),
+
+account_deployments as (
+    {{ split_list('billing_accounts', 'deployment_ids', 'deployment_id') }}
+),
+
+pool_deployments as (
+    {{ split_list('commitments', 'deployment_ids', 'deployment_id') }}
+),
+
+-- What a deployment is billed to, and while a commitment runs, which pool serves it.
+final as (
+
+    select
+        provider_id,
+        deployment_id,
+        billing_account_id,
+        cast(null as varchar) as pool_id,
+        valid_from_at,
+        valid_until_at
+    from account_deployments
+
+    union all
+
+    select
+        provider_id,
+        deployment_id,
+        billing_account_id,
+        pool_id,
+        term_start_at as valid_from_at,
+        term_end_at as valid_until_at
+    from pool_deployments
+
+)
+
+select * from final

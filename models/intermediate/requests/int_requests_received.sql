@@ -1,0 +1,59 @@
+{{ config(
+    materialized='incremental',
+    incremental_strategy='replace_outdated',
+    unique_key='attempt_date',
+    meta={'versions': 'int_request_days'},
+    on_schema_change='fail',
+    cluster_by=['attempt_date']
+) }}
+
+{%- set dates = changed_dates(ref('int_request_days'), 'attempt_date') if is_incremental() else [] %}
+
+with
+
+requests as (
+    select * from {{ ref('int_requests_unioned') }}
+    {%- if is_incremental() %}
+    where {{ falls_on_dates('started_at', dates) }}
+    {%- endif %}
+),
+
+request_days as (
+    select
+        attempt_date,
+        inputs_version
+    from {{ ref('int_request_days') }}
+),
+
+-- Keys that arrived more than once on a date. Only their rows need comparing later.
+repeated_keys as (
+
+    select
+        attempt_date,
+        source_name,
+        source_record_id,
+        count(*) as copies
+    from requests
+    group by attempt_date, source_name, source_record_id
+    having count(*) > 1
+
+),
+
+final as (
+
+    select
+        requests.*,
+        cast(coalesce(repeated_keys.copies, 1) as bigint) as copies,
+        request_days.inputs_version
+    from requests
+    inner join request_days
+        on requests.attempt_date = request_days.attempt_date
+    left join repeated_keys
+        on
+            requests.attempt_date = repeated_keys.attempt_date
+            and requests.source_name = repeated_keys.source_name
+            and requests.source_record_id = repeated_keys.source_record_id
+
+)
+
+select * from final

@@ -1,0 +1,134 @@
+with
+
+received as (
+    select * from {{ ref('int_requests_received') }}
+),
+
+model_aliases as (
+    select * from {{ ref('int_model_aliases_dated') }}
+),
+
+models as (
+    {{ known_rows(ref('models'), ['model_id']) }}
+),
+
+source_precedence as (
+    {{ known_rows(ref('source_precedence'), ['source_name']) }}
+),
+
+-- Copies of one key: equal payloads are one delivery repeated, others contradict each other.
+copies_compared as (
+
+    select
+        received.*,
+        cast(count(*) over (partition by attempt_id, record_hash) - 1 as bigint)
+            as exact_duplicates,
+        row_number() over (
+            partition by attempt_id, record_hash order by ingested_at, record_hash
+        ) as copy_number,
+        min(ingested_at) over (partition by attempt_id, record_hash) as first_ingested_at,
+        min(record_hash) over (partition by attempt_id)
+        <> max(record_hash) over (partition by attempt_id) as is_changed
+    from received
+    where copies > 1
+
+),
+
+-- The newest version is the payload first seen last, even when an older one arrives again.
+repeated_payloads as (
+
+    select
+        copies_compared.* exclude (copy_number, first_ingested_at),
+        row_number() over (
+            partition by attempt_id order by first_ingested_at desc, record_hash desc
+        ) as version_age
+    from copies_compared
+    where copy_number = 1
+
+),
+
+payloads as (
+
+    select
+        received.*,
+        cast(0 as bigint) as exact_duplicates,
+        false as is_changed,
+        1 as version_age
+    from received
+    where copies = 1
+
+    union all
+
+    select * from repeated_payloads
+
+),
+
+identified as (
+
+    select
+        payloads.*,
+        coalesce(model_aliases.provider_id, payloads.provider_id) as served_provider_id,
+        coalesce(model_aliases.model_id, payloads.model_served) as model_id,
+        models.context_window_tokens,
+        source_precedence.precedence,
+        coalesce(source_precedence.is_mutable, false) as is_mutable
+    from payloads
+    left join model_aliases
+        on
+            payloads.source_name = model_aliases.source_name
+            and payloads.model_served = model_aliases.alias
+            and payloads.started_at >= model_aliases.valid_from_at
+            and payloads.started_at < model_aliases.valid_until_at
+    left join models
+        on
+            coalesce(model_aliases.model_id, payloads.model_served) = models.model_id
+            and payloads.started_at >= models.valid_from_at
+            and payloads.started_at < models.valid_until_at
+    left join source_precedence
+        on payloads.source_name = source_precedence.source_name
+
+),
+
+-- The first reason that holds. A record without one is accepted.
+final as (
+
+    select
+        identified.*,
+        is_changed and is_mutable and version_age > 1 as is_superseded,
+        case
+            when
+                started_at is null
+                or started_at < cast('2020-01-01' as timestamp)
+                or started_at >= cast('2100-01-01' as timestamp)
+                then 'TS_RANGE'
+            when
+                started_at > {{ dbt.dateadd('second', var('future_tolerance_seconds'), 'ingested_at') }}
+                then 'FUTURE_TS'
+            when is_changed and not is_mutable then 'CONFLICT_DUP'
+            when cache_read_tokens is null then 'METADATA_PARSE'
+            when
+                context_tokens is null
+                or input_uncached_tokens is null
+                or output_tokens is null
+                or input_audio_tokens is null
+                or input_image_tokens is null
+                or output_audio_tokens is null
+                then 'TOKEN_PARSE'
+            when
+                context_tokens < 0
+                or output_tokens < 0
+                or cache_read_tokens < 0
+                or cache_write_5m_tokens < 0
+                or coalesce(cache_write_1h_tokens, 0) < 0
+                then 'TOKEN_NEGATIVE'
+            when input_uncached_tokens < 0 then 'TOKEN_NEGATIVE_NET'
+            when
+                context_tokens + output_tokens
+                > context_window_tokens * {{ var('impossible_context_multiple') }}
+                then 'TOKEN_IMPOSSIBLE'
+        end as quarantine_reason
+    from identified
+
+)
+
+select * from final

@@ -1,0 +1,208 @@
+{{ config(
+    materialized='incremental',
+    incremental_strategy='replace_outdated',
+    unique_key='attempt_date',
+    meta={'versions': 'int_attempt_days'},
+    on_schema_change='fail',
+    cluster_by=['attempt_date']
+) }}
+
+{%- set received = ref('int_requests_received') -%}
+{%- set dates = linked_dates(received, changed_dates(ref('int_attempt_days'), 'attempt_date'))
+    if is_incremental() else [] %}
+
+with
+
+attempts as (
+    select * from {{ ref('int_attempts_owned') }}
+    {%- if is_incremental() %}
+    where {{ falls_on_dates('started_at', dates) }}
+    {%- endif %}
+),
+
+attempt_days as (
+    select * from {{ ref('int_attempt_days') }}
+),
+
+-- Interactions at hand with records on several dates, also dates that are not built again.
+spread_interactions as (
+
+    select interaction_id
+    from {{ received }}
+    {%- if is_incremental() %}
+    where interaction_id in (
+        select interaction_id from {{ received }} where {{ falls_on_dates('started_at', dates) }}
+    )
+    {%- endif %}
+    group by interaction_id
+    having min(attempt_date) <> max(attempt_date)
+
+),
+
+-- An interaction across midnight belongs to the date of its first accepted attempt.
+spread_interaction_dates as (
+
+    select
+        requests.interaction_id,
+        min(requests.attempt_date) as interaction_date
+    from {{ ref('int_requests_resolved') }} as requests
+    inner join spread_interactions
+        on requests.interaction_id = spread_interactions.interaction_id
+    where
+        requests.quarantine_reason is null
+        and not requests.is_superseded
+    group by requests.interaction_id
+
+),
+
+flagged as (
+
+    select
+        attempts.*,
+        coalesce(spread_interaction_dates.interaction_date, attempts.attempt_date)
+            as interaction_date,
+        -- A committed attempt has no cost of its own: the commitment engine sets its rate.
+        case when pricing_mode <> 'committed' or billing_status = 'not_billable'
+            then contracted_cost_usd
+        end as effective_cost_usd,
+        case
+            when status = 'client_cancelled' and contracted_cost_usd > 0 then 'W03'
+            when status = 'blocked' and contracted_cost_usd > 0 then 'W11'
+        end as waste_reason,
+        nullif(
+            case when attempts.interaction_id = source_record_id then '|SYNTH_INTERACTION' else '' end
+            || case when source_record_id like 'synthetic:%' then '|SYNTH_ID' else '' end
+            || case when ended_at < started_at then '|CLOCK_SKEW' else '' end
+            || case
+                when billing_status = 'billable' and usage_source = 'gateway_estimate'
+                    then '|EST_USAGE'
+                else ''
+            end
+            || case when not is_cost_bearing then '|CHAINED_DUP' else '' end
+            || case when reasoning_tokens > output_tokens then '|REASONING_ABOVE_OUTPUT' else '' end
+            || case
+                when cache_write_1h_tokens is null and cache_write_5m_tokens > 0
+                    then '|CACHE_LIFETIME_UNKNOWN'
+                else ''
+            end
+            || case
+                when service_tier_requested <> service_tier_served then '|TIER_MISMATCH' else ''
+            end
+            || case when has_cost_center_conflict then '|COST_CENTER_CONFLICT' else '' end,
+            ''
+        ) as joined_flags
+    from attempts
+    left join spread_interaction_dates
+        on attempts.interaction_id = spread_interaction_dates.interaction_id
+
+),
+
+final as (
+
+    select
+        -- ids
+        flagged.attempt_id,
+        flagged.source_name,
+        flagged.source_record_id,
+        flagged.provider_response_id,
+        flagged.interaction_id,
+        flagged.session_id,
+        flagged.run_id,
+        flagged.parent_step_id,
+        flagged.step_id,
+        flagged.application_id,
+        flagged.workflow_id,
+        flagged.component_id,
+        flagged.component_version,
+        flagged.api_key_hash,
+        flagged.user_pseudonym,
+        flagged.cost_center_tag,
+        flagged.case_key,
+        flagged.billing_account_id,
+        flagged.provider_id,
+        coalesce(flagged.model_id, 'UNKNOWN') as model_id,
+        flagged.model_requested,
+        flagged.model_served,
+        flagged.region_id,
+        flagged.deployment_id,
+        flagged.commitment_pool_id,
+        flagged.cost_center_id,
+        flagged.business_unit_id,
+        flagged.product_owner_id,
+        flagged.contributing_team_id,
+        flagged.platform_team_id,
+        flagged.price_id,
+        -- attributes
+        flagged.environment,
+        flagged.interaction_type,
+        flagged.operation,
+        flagged.pricing_mode,
+        flagged.service_tier_requested,
+        flagged.service_tier_served,
+        flagged.attempt_grain,
+        flagged.attempt_role,
+        flagged.status,
+        flagged.error_class,
+        flagged.finish_reason,
+        flagged.usage_source,
+        flagged.owner_source,
+        flagged.billing_status,
+        flagged.unpriced_reason,
+        flagged.waste_reason,
+        case
+            when flagged.waste_reason is not null then 'definite_waste'
+            when flagged.environment in ('sandbox', 'dev') then 'exploratory'
+            when flagged.is_success then 'useful_unlinked'
+            else 'indeterminate'
+        end as demand_class,
+        substr(flagged.joined_flags, 2) as quality_flags,
+        flagged.request_tags,
+        flagged.other_meters,
+        -- measures
+        flagged.attempt_number,
+        flagged.retries_reported,
+        flagged.fallbacks_reported,
+        flagged.input_uncached_tokens,
+        flagged.cache_read_tokens,
+        flagged.cache_write_5m_tokens,
+        flagged.cache_write_1h_tokens,
+        flagged.output_tokens,
+        flagged.reasoning_tokens,
+        flagged.input_audio_tokens,
+        flagged.output_audio_tokens,
+        flagged.input_image_tokens,
+        flagged.context_tokens,
+        cast(flagged.list_cost_usd as numeric(38, 12)) as list_cost_usd,
+        cast(flagged.contracted_cost_usd as numeric(38, 12)) as contracted_cost_usd,
+        cast(flagged.effective_cost_usd as numeric(38, 12)) as effective_cost_usd,
+        cast(flagged.gateway_reported_cost_usd as numeric(38, 12)) as gateway_reported_cost_usd,
+        cast(flagged.unpriced_exposure_usd as numeric(38, 12)) as unpriced_exposure_usd,
+        cast(flagged.avoided_cost_usd as numeric(38, 12)) as avoided_cost_usd,
+        cast(flagged.cache_lifetime_exposure_usd as numeric(38, 12))
+            as cache_lifetime_exposure_usd,
+        flagged.latency_seconds,
+        flagged.time_to_first_token_seconds,
+        -- booleans
+        flagged.is_cost_bearing,
+        flagged.waste_reason is not null as is_waste,
+        flagged.is_success,
+        flagged.is_gateway_cache_hit,
+        flagged.is_streamed,
+        flagged.is_session_explicit,
+        flagged.is_application_registered,
+        -- dates
+        flagged.attempt_date,
+        flagged.interaction_date,
+        -- timestamps
+        flagged.started_at,
+        flagged.ended_at,
+        flagged.ingested_at,
+        -- lineage
+        attempt_days.inputs_version
+    from flagged
+    inner join attempt_days
+        on flagged.attempt_date = attempt_days.attempt_date
+
+)
+
+select * from final

@@ -1,0 +1,207 @@
+{{ config(
+    materialized='incremental',
+    incremental_strategy='replace_outdated',
+    unique_key='interaction_date',
+    meta={'versions': 'int_interaction_days'},
+    on_schema_change='fail',
+    cluster_by=['interaction_date']
+) }}
+
+{%- set dates = changed_dates(ref('int_interaction_days'), 'interaction_date')
+    if is_incremental() else [] %}
+
+with
+
+-- Records whose call another source bears are no attempts of their own.
+attempts as (
+    select * from {{ ref('fct_attempts') }}
+    where
+        is_cost_bearing
+        {%- if is_incremental() %}
+        and {{ falls_on_dates('cast(interaction_date as timestamp)', dates) }}
+        {%- endif %}
+),
+
+interaction_days as (
+    select * from {{ ref('int_interaction_days') }}
+),
+
+workflows as (
+    {{ known_rows(ref('workflows'), ['workflow_id']) }}
+),
+
+-- The first attempt describes the interaction, the costliest one names its model, the last one
+-- tells how it ended.
+ordered as (
+
+    select
+        attempts.*,
+        row_number() over (
+            partition by interaction_id order by started_at, attempt_id
+        ) as attempt_order,
+        row_number() over (
+            partition by interaction_id
+            order by coalesce(effective_cost_usd, 0) desc, started_at desc, attempt_id desc
+        ) as cost_order,
+        row_number() over (
+            partition by interaction_id order by started_at desc, attempt_id desc
+        ) as reverse_order
+    from attempts
+
+),
+
+grouped as (
+
+    select
+        interaction_id,
+        interaction_date,
+        {%- for column in [
+            'run_id', 'session_id', 'application_id', 'workflow_id', 'user_pseudonym',
+            'cost_center_id', 'business_unit_id', 'product_owner_id', 'platform_team_id',
+            'environment', 'interaction_type',
+        ] %}
+        max(case when attempt_order = 1 then {{ column }} end) as {{ column }},
+        {%- endfor %}
+        max(case when cost_order = 1 then model_id end) as primary_model_id,
+        max(case_key) as case_key,
+        count(*) as attempts,
+        sum(retries_reported + case when attempt_role = 'retry' then 1 else 0 end) as retries,
+        sum(
+            case
+                when attempt_grain = 'call' then fallbacks_reported
+                when attempt_role = 'fallback' then 1
+                else 0
+            end
+        ) as fallbacks,
+        count(distinct step_id) as steps,
+        sum(case when is_gateway_cache_hit then 1 else 0 end) as cache_replays,
+        {%- for token_class in priced_token_classes() %}
+        sum({{ token_class }}_tokens) as {{ token_class }}_tokens,
+        {%- endfor %}
+        sum(reasoning_tokens) as reasoning_tokens,
+        sum(effective_cost_usd) as model_inference_cost_usd,
+        sum(case when attempt_role = 'retry' then effective_cost_usd else 0 end) as retry_cost_usd,
+        sum(unpriced_exposure_usd) as unpriced_exposure_usd,
+        sum(case when unpriced_reason is not null then 1 else 0 end) as unpriced_attempts,
+        min(unpriced_reason) as unpriced_reason,
+        max(case when is_application_registered then 1 else 0 end) = 1 as is_application_registered,
+        max(case when reverse_order = 1 and is_success then 1 else 0 end) = 1
+            as is_technically_successful,
+        min(started_at) as started_at,
+        max(ended_at) as ended_at
+    from ordered
+    group by interaction_id, interaction_date
+
+),
+
+questioned as (
+
+    select
+        grouped.*,
+        grouped.cost_center_id not in ('UNOWNED', 'UNALLOCATED')
+        and grouped.business_unit_id <> 'UNOWNED'
+        and grouped.product_owner_id is not null as has_owner,
+        grouped.unpriced_attempts = 0 as has_price,
+        grouped.is_application_registered and workflows.workflow_id is not null as has_demand,
+        -- No policy check has run on it, so nobody knows whether it was compliant.
+        cast(null as boolean) as is_compliant,
+        coalesce(not workflows.is_outcome_expected, false)
+        and workflows.no_outcome_reason is not null as has_outcome,
+        workflows.workflow_id is not null as is_workflow_registered
+    from grouped
+    left join workflows
+        on
+            grouped.workflow_id = workflows.workflow_id
+            and grouped.started_at >= workflows.valid_from_at
+            and grouped.started_at < workflows.valid_until_at
+
+),
+
+final as (
+
+    select
+        -- ids
+        questioned.interaction_id,
+        questioned.run_id,
+        questioned.session_id,
+        questioned.application_id,
+        questioned.workflow_id,
+        questioned.user_pseudonym,
+        questioned.case_key,
+        questioned.cost_center_id,
+        questioned.business_unit_id,
+        questioned.product_owner_id,
+        questioned.platform_team_id,
+        questioned.primary_model_id,
+        cast(null as varchar) as outcome_id,
+        -- attributes
+        questioned.environment,
+        questioned.interaction_type,
+        'technical' as success_basis,
+        questioned.unpriced_reason,
+        case
+            when questioned.has_owner then null
+            when questioned.cost_center_id in ('UNOWNED', 'UNALLOCATED') then 'no_cost_center'
+            when questioned.business_unit_id = 'UNOWNED' then 'no_business_unit'
+            else 'no_product_owner'
+        end as has_owner_reason,
+        questioned.unpriced_reason as has_price_reason,
+        case
+            when questioned.has_demand then null
+            when not questioned.is_application_registered then 'application_not_registered'
+            else 'workflow_not_registered'
+        end as has_demand_reason,
+        'no_policy_check' as has_result_reason,
+        case when not questioned.has_outcome then 'no_outcome_linked' end as has_outcome_reason,
+        -- measures
+        cast(questioned.attempts as bigint) as attempts,
+        cast(questioned.retries as bigint) as retries,
+        cast(questioned.fallbacks as bigint) as fallbacks,
+        cast(questioned.steps as bigint) as steps,
+        cast(questioned.cache_replays as bigint) as cache_replays,
+        {%- for token_class in priced_token_classes() + ['reasoning'] %}
+        cast(questioned.{{ token_class }}_tokens as bigint) as {{ token_class }}_tokens,
+        {%- endfor %}
+        cast(questioned.model_inference_cost_usd as numeric(38, 12)) as model_inference_cost_usd,
+        {%- for dimension in [
+            'supporting_infrastructure', 'ai_tooling', 'human_effort', 'compliance_risk',
+            'platform_operations',
+        ] %}
+        cast(0 as numeric(38, 12)) as {{ dimension }}_cost_usd,
+        {%- endfor %}
+        cast(questioned.model_inference_cost_usd as numeric(38, 12)) as total_cost_usd,
+        cast(questioned.retry_cost_usd as numeric(38, 12)) as retry_cost_usd,
+        cast(questioned.unpriced_exposure_usd as numeric(38, 12)) as unpriced_exposure_usd,
+        cast(null as numeric(9, 6)) as quality_score,
+        cast(
+            case when questioned.has_owner then 1 else 0 end
+            + case when questioned.has_price then 1 else 0 end
+            + case when questioned.has_demand then 1 else 0 end
+            + case when questioned.has_outcome then 1 else 0 end as bigint
+        ) as legibility_score,
+        cast(
+            {{ dbt.datediff('questioned.started_at', 'questioned.ended_at', 'millisecond') }}
+            * cast(0.001 as decimal(4, 3)) as numeric(18, 3)
+        ) as duration_seconds,
+        -- booleans
+        questioned.is_technically_successful as is_successful,
+        questioned.is_compliant,
+        questioned.has_owner,
+        questioned.has_price,
+        questioned.has_demand,
+        false as has_result,
+        questioned.has_outcome,
+        -- dates
+        questioned.interaction_date,
+        -- timestamps
+        questioned.started_at,
+        questioned.ended_at,
+        -- lineage
+        interaction_days.inputs_version
+    from questioned
+    inner join interaction_days
+        on questioned.interaction_date = interaction_days.interaction_date
+
+)
+
+select * from final

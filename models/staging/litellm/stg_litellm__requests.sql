@@ -1,0 +1,279 @@
+{%- set fields = {
+    'usage_service_tier': 'usage_object/service_tier',
+    'usage_region': 'usage_object/inference_geo',
+    'cached': 'usage_object/prompt_tokens_details/cached_tokens',
+    'written': 'usage_object/prompt_tokens_details/cache_creation_tokens',
+    'written_5m': 'usage_object/prompt_tokens_details/cache_creation_token_details/ephemeral_5m_input_tokens',
+    'written_1h': 'usage_object/prompt_tokens_details/cache_creation_token_details/ephemeral_1h_input_tokens',
+    'audio_in': 'usage_object/prompt_tokens_details/audio_tokens',
+    'image_in': 'usage_object/prompt_tokens_details/image_tokens',
+    'reasoning': 'usage_object/completion_tokens_details/reasoning_tokens',
+    'audio_out': 'usage_object/completion_tokens_details/audio_tokens',
+    'asked_service_tier': 'cost_breakdown/service_tier',
+    'vertex_location': 'cost_breakdown/vertex_location',
+    'data_residency': 'cost_breakdown/data_residency',
+    'tool_usage_cost': 'cost_breakdown/tool_usage_cost',
+    'application': 'spend_logs_metadata/application',
+    'workflow': 'spend_logs_metadata/workflow',
+    'interaction': 'spend_logs_metadata/interaction_id',
+    'workflow_run': 'spend_logs_metadata/workflow_run_id',
+    'step': 'spend_logs_metadata/step',
+    'agent': 'spend_logs_metadata/agent',
+    'agent_version': 'spend_logs_metadata/agent_version',
+    'cost_center': 'spend_logs_metadata/cost_center',
+    'case_key': 'spend_logs_metadata/case_key',
+    'consuming_team': 'spend_logs_metadata/consuming_team',
+    'retries': 'attempted_retries',
+    'fallbacks': 'attempted_fallbacks',
+    'original_model_group': 'original_model_group',
+    'spilled_from': 'azure_spillover/from_deployment',
+    'model_map_key': 'model_map_information/model_map_key',
+    'error_name': 'error_information/error_class',
+    'error_code': 'error_information/error_code',
+    'key_alias': 'user_api_key_alias',
+    'team_alias': 'user_api_key_team_alias',
+} -%}
+
+with
+
+source as (
+    select * from {{ ref('stg_litellm__spend_logs') }}
+),
+
+-- One row per provider and validity; '*' stands for every provider without a row of its own.
+conventions as (
+    select * from {{ ref('token_conventions') }}
+    where source_name = 'litellm'
+),
+
+-- The document is parsed once. Null means that it is not JSON: its counts are then unknown, not 0.
+parsed as (
+
+    select
+        source.*,
+        {{ json_document("coalesce(nullif(metadata, ''), '{}')", fields) }} as document
+    from source
+
+),
+
+documents as (
+
+    select
+        parsed.*,
+        {{ json_columns('document', fields) }}
+    from parsed
+
+),
+
+extracted as (
+
+    select
+        documents.*,
+        {{ record_fingerprint([
+            'request_id', 'call_type', 'api_key', 'spend', 'total_tokens', 'prompt_tokens',
+            'completion_tokens', 'startTime', 'endTime', 'completionStartTime', 'model',
+            'model_id', 'model_group', 'custom_llm_provider', 'cache_hit', 'request_tags',
+            'team_id', 'end_user', 'session_id', 'status', 'agent_id',
+            'request_duration_ms', 'document',
+        ]) }} as record_hash,
+        coalesce(_loaded_at, created_at, endTime) as ingested_at,
+        coalesce(nullif(request_id, ''), 'synthetic:' || {{ dbt.hash(
+            "coalesce(api_key, '') || '|' || coalesce(model, '') || '|' || coalesce(session_id, '') || '|'"
+            ~ " || cast(coalesce(prompt_tokens, -1) as varchar) || '|' || cast(coalesce(completion_tokens, -1) as varchar) || '|'"
+            ~ " || cast(" ~ epoch_microseconds('startTime') ~ " as varchar)"
+        ) }}) as record_id,
+        coalesce(cache_hit, '') = 'True' as is_gateway_cache_hit,
+        {{ token_count('retries') }} as retries_reported,
+        {{ token_count('fallbacks') }} as fallbacks_reported,
+        coalesce(usage_service_tier, asked_service_tier) as service_tier_served,
+        case when document is not null then {{ token_count('cached') }} end as cache_read_tokens,
+        -- Without the split by lifetime all written tokens are taken as 5 minutes.
+        case
+            when document is null then null
+            when written_5m is null and written_1h is null then {{ token_count('written') }}
+            else {{ token_count('written_5m') }}
+        end as cache_write_5m_tokens,
+        {{ token_count('written_1h') }} as cache_write_1h_tokens,
+        written_1h is not null or {{ token_count('written') }} = 0 as is_cache_lifetime_known,
+        {{ token_count('reasoning') }} as reasoning_tokens,
+        {{ token_count('audio_in') }} as input_audio_tokens,
+        {{ token_count('image_in') }} as input_image_tokens,
+        {{ token_count('audio_out') }} as output_audio_tokens
+    from documents
+
+),
+
+classified as (
+
+    select
+        extracted.*,
+        case
+            when error_name = 'ClientDisconnected' then 'client_cancelled'
+            when status = 'success' then 'success'
+            when retries is null then 'gateway_rejected'
+            when error_code = 'content_filter' then 'blocked'
+            else 'provider_error'
+        end as canonical_status,
+        case
+            when status = 'success' and prompt_tokens + completion_tokens > 0 then 'provider'
+            when status <> 'success' and prompt_tokens + completion_tokens > 0
+                then 'gateway_estimate'
+            else 'none'
+        end as usage_source,
+        case
+            when spilled_from is not null then 'committed_spill'
+            when service_tier_served in ('flex', 'priority', 'batch') then service_tier_served
+            else 'on_demand'
+        end as pricing_mode,
+        coalesce(own.is_cache_read_in_input, general.is_cache_read_in_input) as is_cache_read_in_input,
+        coalesce(own.is_cache_write_in_input, general.is_cache_write_in_input)
+            as is_cache_write_in_input,
+        coalesce(own.is_audio_in_input, general.is_audio_in_input) as is_audio_in_input,
+        coalesce(own.is_image_in_input, general.is_image_in_input) as is_image_in_input,
+        coalesce(own.is_reasoning_in_output, general.is_reasoning_in_output)
+            as is_reasoning_in_output,
+        coalesce(own.is_audio_in_output, general.is_audio_in_output) as is_audio_in_output
+    from extracted
+    left join conventions as own
+        on
+            extracted.custom_llm_provider = own.provider_id
+            and extracted.startTime >= own.valid_from_at
+            and extracted.startTime < own.valid_until_at
+    left join conventions as general
+        on
+            general.provider_id = '*'
+            and extracted.startTime >= general.valid_from_at
+            and extracted.startTime < general.valid_until_at
+
+),
+
+renamed as (
+
+    select
+        -- ids
+        {{ dbt.hash("'litellm|' || record_id") }} as attempt_id,
+        'litellm' as source_name,
+        record_id as source_record_id,
+        case
+            when not is_gateway_cache_hit and status = 'success' and call_type <> 'aembedding'
+                then nullif(request_id, '')
+        end as provider_response_id,
+        coalesce(interaction, workflow_run, record_id) as interaction_id,
+        nullif(session_id, '') as session_id,
+        coalesce(workflow_run, interaction, record_id) as run_id,
+        cast(null as varchar) as parent_step_id,
+        coalesce(workflow_run || ':' || step, record_id) as step_id,
+        coalesce(application, {{ tag_value('request_tags', "'app'") }}) as application_id,
+        coalesce(workflow, {{ tag_value('request_tags', "'wf'") }}) as workflow_id,
+        coalesce(agent, nullif(agent_id, '')) as component_id,
+        agent_version as component_version,
+        nullif(api_key, '') as api_key_hash,
+        case when end_user <> '' then {{ pseudonym('end_user') }} end as user_pseudonym,
+        coalesce(cost_center, {{ tag_value('request_tags', "'cc'") }}) as cost_center_tag,
+        case_key,
+        cast(null as varchar) as billing_account_id,
+        nullif(custom_llm_provider, '') as provider_id,
+        coalesce(original_model_group, nullif(model_group, '')) as model_requested,
+        coalesce(model_map_key, nullif(model, '')) as model_served,
+        coalesce(usage_region, vertex_location, data_residency) as region_id,
+        nullif(model_id, '') as deployment_id,
+        spilled_from as commitment_pool_tag,
+        -- attributes
+        case
+            when {{ tag_value('request_tags', "'env'") }} in ('prod', 'staging', 'dev', 'sandbox', 'eval')
+                then {{ tag_value('request_tags', "'env'") }}
+            when {{ tag_value('request_tags', "'env'") }} is not null then 'unknown'
+        end as environment,
+        case
+            when call_type in ('aembedding', 'embedding') then 'embedding_job'
+            when coalesce(agent, nullif(agent_id, '')) is not null
+                then 'agent_task'
+        end as interaction_type,
+        case
+            when call_type in (
+                'acompletion', 'completion', 'anthropic_messages', 'aresponses', 'responses'
+            ) then 'chat'
+            when call_type in ('aembedding', 'embedding') then 'embeddings'
+            else 'unknown'
+        end as operation,
+        pricing_mode,
+        cast(null as varchar) as service_tier_requested,
+        service_tier_served,
+        'call' as attempt_grain,
+        case
+            when is_gateway_cache_hit then 'cache_replay'
+            when spilled_from is not null then 'spill'
+            when fallbacks_reported > 0 then 'fallback'
+            else 'primary'
+        end as attempt_role,
+        canonical_status as status,
+        case
+            when canonical_status = 'success' then 'none'
+            when canonical_status = 'client_cancelled' then 'cancelled'
+            when error_code = 'content_filter' then 'content_filter'
+            when error_name like '%Timeout%' then 'timeout'
+            when error_name like '%RateLimit%' or error_code = '429' then 'throttled'
+            when error_name like '%Budget%' or error_name like '%AccessDenied%'
+                then 'policy_blocked'
+            when error_code like '5__' then 'provider_5xx'
+            when error_code like '4__' then 'client'
+            else 'unknown'
+        end as error_class,
+        cast(null as varchar) as finish_reason,
+        usage_source,
+        {{ flat_tags({
+            'team_id': 'team_id',
+            'team_alias': 'team_alias',
+            'key_alias': 'key_alias',
+            'consuming_team': 'consuming_team',
+        }, 'request_tags') }} as request_tags,
+        -- measures
+        cast(1 as bigint) as attempt_number,
+        retries_reported,
+        fallbacks_reported,
+        {{ uncached_tokens('prompt_tokens') }} as input_uncached_tokens,
+        cache_read_tokens,
+        cache_write_5m_tokens,
+        case when is_cache_lifetime_known then cache_write_1h_tokens end as cache_write_1h_tokens,
+        {{ text_output_tokens('completion_tokens') }} as output_tokens,
+        reasoning_tokens,
+        input_audio_tokens,
+        output_audio_tokens,
+        input_image_tokens,
+        {{ whole_prompt_tokens('prompt_tokens') }} as context_tokens,
+        -- The log prices tool use without counting it: a meter that is known to be missing.
+        case
+            when tool_usage_cost not in ('0', '0.0')
+                then '{"unmetered_tool_use": 1}'
+        end as other_meters,
+        spend as gateway_reported_cost_usd,
+        case
+            when endTime >= startTime
+                then cast(request_duration_ms * cast(0.001 as decimal(4, 3)) as decimal(18, 3))
+        end as latency_seconds,
+        case
+            when completionStartTime < endTime and completionStartTime >= startTime
+                then cast(
+                    {{ dbt.datediff('startTime', 'completionStartTime', 'millisecond') }}
+                    * cast(0.001 as decimal(4, 3)) as decimal(18, 3)
+                )
+        end as time_to_first_token_seconds,
+        -- booleans
+        is_gateway_cache_hit,
+        coalesce(completionStartTime < endTime, false) as is_streamed,
+        canonical_status = 'success' as is_success,
+        -- Made-up ids are 32 hexadecimal digits, or a UUID on calls rejected before routing.
+        coalesce(session_id, '') <> ''
+        and canonical_status <> 'gateway_rejected'
+        and not {{ matches_pattern('session_id', '[0-9a-f]{32}') }} as is_session_explicit,
+        -- timestamps
+        startTime as started_at,
+        endTime as ended_at,
+        ingested_at,
+        -- lineage
+        record_hash
+    from classified
+
+)
+
+select * from renamed
