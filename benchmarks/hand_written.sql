@@ -98,6 +98,12 @@ from read_csv(getvariable('seeds_path') || '/company/components.csv', types = {
     'valid_until_at': 'timestamp'
 });
 
+create table workflows as
+select workflow_id, is_outcome_expected, no_outcome_reason, valid_from_at, valid_until_at
+from read_csv(getvariable('seeds_path') || '/company/workflows.csv', types = {
+    'no_outcome_reason': 'varchar', 'valid_from_at': 'timestamp', 'valid_until_at': 'timestamp'
+});
+
 create table pools as
 select
     unnest(string_split(deployment_ids, '|')) as deployment_id,
@@ -713,38 +719,201 @@ from fct_attempts;
 
 -- Interactions ----------------------------------------------------------------------------------
 
+-- One pass: the first attempt describes the interaction, the costliest names its model, the last
+-- tells how it ended; ties end in the attempt's key.
 create table fct_interactions as
+with grouped as (
+    select
+        interaction_id,
+        interaction_date,
+        arg_min(rowid, (started_at, attempt_id)) as opening_row,
+        arg_max(model_id, (coalesce(effective_cost_usd, 0), started_at, attempt_id))
+            as primary_model_id,
+        arg_max(is_success, (started_at, attempt_id)) as is_successful,
+        max(case_key) as case_key,
+        count(*) as attempts,
+        cast(sum(retries_reported) as bigint) as retries,
+        cast(sum(fallbacks_reported) as bigint) as fallbacks,
+        count(distinct step_id) as steps,
+        count_if(is_gateway_cache_hit) as cache_replays,
+        cast(sum(input_uncached_tokens) as bigint) as input_uncached_tokens,
+        cast(sum(cache_read_tokens) as bigint) as cache_read_tokens,
+        cast(sum(cache_write_5m_tokens) as bigint) as cache_write_5m_tokens,
+        cast(sum(cache_write_1h_tokens) as bigint) as cache_write_1h_tokens,
+        cast(sum(output_tokens) as bigint) as output_tokens,
+        cast(sum(input_audio_tokens) as bigint) as input_audio_tokens,
+        cast(sum(output_audio_tokens) as bigint) as output_audio_tokens,
+        cast(sum(input_image_tokens) as bigint) as input_image_tokens,
+        cast(sum(reasoning_tokens) as bigint) as reasoning_tokens,
+        cast(sum(effective_cost_usd) as decimal(38, 12)) as model_inference_cost_usd,
+        cast(
+            sum(case when attempt_role = 'retry' then effective_cost_usd else 0 end)
+            as decimal(38, 12)
+        ) as retry_cost_usd,
+        cast(sum(unpriced_exposure_usd) as decimal(38, 12)) as unpriced_exposure_usd,
+        count(unpriced_reason) as unpriced_attempts,
+        min(unpriced_reason) as unpriced_reason,
+        bool_or(is_application_registered) as is_application_registered,
+        min(started_at) as started_at,
+        max(ended_at) as ended_at
+    from fct_attempts
+    group by interaction_id, interaction_date
+),
+questioned as (
+    select
+        grouped.*,
+        opening.run_id,
+        opening.session_id,
+        opening.application_id,
+        opening.workflow_id,
+        opening.user_pseudonym,
+        opening.cost_center_id,
+        opening.business_unit_id,
+        opening.product_owner_id,
+        opening.platform_team_id,
+        opening.environment,
+        opening.interaction_type,
+        opening.cost_center_id not in ('UNOWNED', 'UNALLOCATED')
+        and opening.business_unit_id <> 'UNOWNED'
+        and opening.product_owner_id is not null as has_owner,
+        unpriced_attempts = 0 as has_price,
+        grouped.is_application_registered and workflows.workflow_id is not null as has_demand,
+        coalesce(not workflows.is_outcome_expected, false)
+        and workflows.no_outcome_reason is not null as has_outcome
+    from grouped
+    inner join fct_attempts as opening on grouped.opening_row = opening.rowid
+    left join workflows
+        on opening.workflow_id = workflows.workflow_id
+        and grouped.started_at >= workflows.valid_from_at
+        and grouped.started_at < workflows.valid_until_at
+)
 select
     interaction_id,
-    min(interaction_date) as interaction_date,
-    arg_min(application_id, (started_at, attempt_id)) as application_id,
-    arg_min(interaction_type, (started_at, attempt_id)) as interaction_type,
-    arg_min(cost_center_id, (started_at, attempt_id)) as cost_center_id,
-    min(started_at) as started_at,
-    max(ended_at) as ended_at,
-    count(*) as attempts,
-    cast(sum(retries_reported) as bigint) as retries,
-    cast(sum(fallbacks_reported) as bigint) as fallbacks,
-    count(distinct step_id) as steps,
-    cast(sum(input_uncached_tokens) as bigint) as input_uncached_tokens,
-    cast(sum(cache_read_tokens) as bigint) as cache_read_tokens,
-    cast(sum(cache_write_5m_tokens + cache_write_1h_tokens) as bigint) as cache_write_tokens,
-    cast(sum(output_tokens) as bigint) as output_tokens,
-    cast(sum(effective_cost_usd) as decimal(38, 12)) as model_inference_cost_usd,
-    bool_or(is_success) as is_successful,
-    bool_and(owner_source <> 'none') as has_owner,
-    bool_and(unpriced_reason is null) as has_price
-from fct_attempts
-group by interaction_id;
+    run_id,
+    session_id,
+    application_id,
+    workflow_id,
+    user_pseudonym,
+    case_key,
+    cost_center_id,
+    business_unit_id,
+    product_owner_id,
+    platform_team_id,
+    primary_model_id,
+    cast(null as varchar) as outcome_id,
+    environment,
+    interaction_type,
+    'technical' as success_basis,
+    unpriced_reason,
+    case
+        when has_owner then null
+        when cost_center_id in ('UNOWNED', 'UNALLOCATED') then 'no_cost_center'
+        when business_unit_id = 'UNOWNED' then 'no_business_unit'
+        else 'no_product_owner'
+    end as has_owner_reason,
+    unpriced_reason as has_price_reason,
+    case
+        when has_demand then null
+        when not is_application_registered then 'application_not_registered'
+        else 'workflow_not_registered'
+    end as has_demand_reason,
+    'no_policy_check' as has_result_reason,
+    case when not has_outcome then 'no_outcome_linked' end as has_outcome_reason,
+    attempts,
+    retries,
+    fallbacks,
+    steps,
+    cache_replays,
+    input_uncached_tokens,
+    cache_read_tokens,
+    cache_write_5m_tokens,
+    cache_write_1h_tokens,
+    output_tokens,
+    input_audio_tokens,
+    output_audio_tokens,
+    input_image_tokens,
+    reasoning_tokens,
+    model_inference_cost_usd,
+    cast(0 as decimal(38, 12)) as supporting_infrastructure_cost_usd,
+    cast(0 as decimal(38, 12)) as ai_tooling_cost_usd,
+    cast(0 as decimal(38, 12)) as human_effort_cost_usd,
+    cast(0 as decimal(38, 12)) as compliance_risk_cost_usd,
+    cast(0 as decimal(38, 12)) as platform_operations_cost_usd,
+    model_inference_cost_usd as total_cost_usd,
+    retry_cost_usd,
+    unpriced_exposure_usd,
+    cast(null as decimal(9, 6)) as quality_score,
+    has_owner::bigint + has_price::bigint + has_demand::bigint + has_outcome::bigint
+        as legibility_score,
+    cast(
+        date_diff('millisecond', started_at, ended_at) * cast(0.001 as decimal(4, 3))
+        as decimal(18, 3)
+    ) as duration_seconds,
+    is_successful,
+    cast(null as boolean) as is_compliant,
+    has_owner,
+    has_price,
+    has_demand,
+    false as has_result,
+    has_outcome,
+    interaction_date,
+    started_at,
+    ended_at
+from questioned;
 
 create table rpt_cost_per_interaction_daily as
+with split as (
+    select
+        *,
+        environment in ('prod', 'unknown') as is_production,
+        case when environment in ('prod', 'unknown') then total_cost_usd end
+            as production_cost_usd
+    from fct_interactions
+),
+grouped as (
+    select
+        interaction_date,
+        application_id,
+        interaction_type,
+        count(*) as interactions,
+        count_if(is_production) as production_interactions,
+        count_if(is_production and is_successful) as successful_interactions,
+        count_if(is_production and is_compliant) as compliant_interactions,
+        count_if(is_production and is_compliant is not null) as checked_interactions,
+        count_if(not has_price) as unpriced_interactions,
+        cast(sum(attempts) as bigint) as attempts,
+        cast(sum(retries) as bigint) as retries,
+        cast(sum(fallbacks) as bigint) as fallbacks,
+        cast(sum(steps) as bigint) as steps,
+        count(case when is_production then quality_score end) as quality_score_count,
+        cast(sum(model_inference_cost_usd) as decimal(38, 12)) as model_inference_cost_usd,
+        cast(sum(total_cost_usd) as decimal(38, 12)) as total_cost_usd,
+        cast(sum(production_cost_usd) as decimal(38, 12)) as production_cost_usd,
+        cast(sum(unpriced_exposure_usd) as decimal(38, 12)) as unpriced_exposure_usd,
+        percentile_disc(0.5) within group (order by production_cost_usd) as cost_p50_usd,
+        percentile_disc(0.95) within group (order by production_cost_usd) as cost_p95_usd,
+        cast(sum(case when is_production then quality_score end) as decimal(18, 6))
+            as quality_score_sum
+    from split
+    group by interaction_date, application_id, interaction_type
+)
+-- A quotient is cut off after 12 decimals, in whole numbers.
 select
-    interaction_date,
-    application_id,
-    interaction_type,
-    count(*) as interactions,
-    count_if(is_successful) as successful_interactions,
-    cast(sum(attempts) as bigint) as attempts,
-    cast(sum(model_inference_cost_usd) as decimal(38, 12)) as model_inference_cost_usd
-from fct_interactions
-group by interaction_date, application_id, interaction_type;
+    *,
+    cast(
+        cast(production_cost_usd * 1000000000000 as hugeint) // nullif(production_interactions, 0)
+        as decimal(26, 0)
+    ) * cast(0.000000000001 as decimal(12, 12)) as cost_per_interaction_usd,
+    cast(
+        cast(production_cost_usd * 1000000000000 as hugeint) // nullif(successful_interactions, 0)
+        as decimal(26, 0)
+    ) * cast(0.000000000001 as decimal(12, 12)) as cost_per_successful_interaction_usd,
+    cast(
+        cast(successful_interactions as hugeint) * 1000000000000
+        // nullif(production_interactions, 0) as decimal(26, 0)
+    ) * cast(0.000000000001 as decimal(12, 12)) as success_ratio,
+    cast(
+        cast(quality_score_sum * 1000000000000 as hugeint) // nullif(quality_score_count, 0)
+        as decimal(26, 0)
+    ) * cast(0.000000000001 as decimal(12, 12)) as mean_quality_ratio
+from grouped;

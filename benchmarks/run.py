@@ -64,10 +64,15 @@ PROJECT_PARTS = [
     "analyses", "macros", "models", "seeds", "snapshots", "tests/data", "tests/generic",
     "dbt_project.yml", "profiles.yml", "packages.yml",
 ]  # fmt: skip
-COMPARED_COLUMNS = [
+COMPARED_ATTEMPT_COLUMNS = [
     "attempt_id", "contracted_cost_usd", "effective_cost_usd", "pricing_mode", "status",
     "billing_status", "cost_center_id", "application_id", "interaction_date",
     "commitment_pool_id", "demand_class", "quality_flags", "request_tags", "user_pseudonym",
+]  # fmt: skip
+COMPARED_INTERACTION_COLUMNS = [
+    "interaction_id", "interaction_date", "application_id", "workflow_id", "user_pseudonym",
+    "primary_model_id", "cost_center_id", "attempts", "steps", "output_tokens",
+    "model_inference_cost_usd", "is_successful", "legibility_score", "duration_seconds",
 ]  # fmt: skip
 FLOOR_NUMBERS = [
     "spend", "total_tokens", "prompt_tokens", "completion_tokens", "request_duration_ms",
@@ -286,10 +291,29 @@ def compare_answers(hand_written: str, built: str) -> None:
             "sum(output_tokens)",
             "count_if(is_waste)",
             # Order-free: equal only if every row is equal in these columns.
-            f"bit_xor(hash({', '.join(COMPARED_COLUMNS)}))",
+            f"bit_xor(hash({', '.join(COMPARED_ATTEMPT_COLUMNS)}))",
         ],
-        "fct_interactions": ["count(*)", "sum(attempts)", "sum(model_inference_cost_usd)"],
-        "rpt_cost_per_interaction_daily": ["sum(interactions)", "sum(model_inference_cost_usd)"],
+        "fct_interactions": [
+            "count(*)",
+            "sum(attempts)",
+            "sum(steps)",
+            "sum(retries)",
+            "sum(fallbacks)",
+            "count_if(is_successful)",
+            "sum(legibility_score)",
+            "sum(model_inference_cost_usd)",
+            f"bit_xor(hash({', '.join(COMPARED_INTERACTION_COLUMNS)}))",
+        ],
+        "rpt_cost_per_interaction_daily": [
+            "count(*)",
+            "sum(interactions)",
+            "sum(successful_interactions)",
+            "sum(production_cost_usd)",
+            "sum(cost_p50_usd)",
+            "sum(cost_p95_usd)",
+            "sum(cost_per_successful_interaction_usd)",
+            "sum(success_ratio)",
+        ],
     }
     answers: dict[str, dict[str, str]] = {}
     for name, database in (("hand_written", hand_written), ("build", built)):

@@ -11,11 +11,11 @@
 {#- One extraction with many paths parses once; `try` turns malformed text into null (DuckDB 2.0). -#}
 {% macro duckdb__json_pick(column, keys) -%}
     case
-        when ltrim({{ column }}) like '{%'
-            then try(to_json(map(
+        when left(ltrim({{ column }}), 1) = '{'
+            then cast(try(to_json(map(
                 ['{{ keys | join("', '") }}'],
                 json_extract_string({{ column }}, ['$."{{ keys | join("\"', '$.\"") }}"'])
-            )))
+            ))) as varchar)
     end
 {%- endmacro %}
 

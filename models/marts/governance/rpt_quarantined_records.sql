@@ -1,0 +1,73 @@
+with
+
+attempts as (
+    select * from {{ ref('int_attempts_rated') }}
+    where
+        quarantine_reason is not null
+        or (source_record_id like 'synthetic:%' and exact_duplicates > 0)
+),
+
+-- Two equal rows without an id may be one delivery or two calls: the second is not believed.
+rejected as (
+
+    select
+        attempts.*,
+        coalesce(quarantine_reason, 'AMBIGUOUS_DUP') as rejection_reason,
+        case when quarantine_reason is null then exact_duplicates else 1 end as rejected_rows,
+        case
+            when gateway_reported_cost_usd > 0 then gateway_reported_cost_usd
+            else cast(contracted_rated_usd as decimal(38, 12))
+        end as own_estimate_usd,
+        case
+            when gateway_reported_cost_usd > 0 then 'gateway'
+            when contracted_rated_usd is not null then 'rated'
+            else 'none'
+        end as estimate_basis
+    from attempts
+
+),
+
+ordered as (
+
+    select
+        rejected.*,
+        row_number() over (
+            partition by attempt_id order by ingested_at, record_hash
+        ) as payload_number,
+        row_number() over (
+            partition by attempt_id
+            order by coalesce(own_estimate_usd, 0) desc, ingested_at, record_hash
+        ) as estimate_order
+    from rejected
+
+),
+
+-- Contradicting copies are one call: the larger estimate counts, once.
+final as (
+
+    select
+        attempt_id,
+        cast(payload_number as bigint) as payload_number,
+        source_name,
+        source_record_id,
+        application_id,
+        provider_id,
+        model_served,
+        rejection_reason as quarantine_reason,
+        estimate_basis,
+        cast(rejected_rows as bigint) as rejected_rows,
+        cast(
+            case
+                when estimate_order > 1 then 0
+                when rejection_reason = 'AMBIGUOUS_DUP' then own_estimate_usd * rejected_rows
+                else own_estimate_usd
+            end as numeric(38, 12)
+        ) as estimated_cost_usd,
+        attempt_date as record_date,
+        started_at,
+        ingested_at
+    from ordered
+
+)
+
+select * from final

@@ -1,0 +1,123 @@
+"""Runs dbt in this process, as the suite's tests need it: other raw files, vars and databases."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import duckdb
+from dbt.adapters.duckdb.connections import DuckDBConnectionManager
+from dbt.cli.main import dbtRunner
+
+PROJECT = Path(__file__).resolve().parents[2]
+SAMPLE_DATA = PROJECT / "sample_data"
+
+
+@dataclass
+class DbtRun:
+    """What one dbt invocation did.
+
+    `statuses` maps a node's unique id to its status; `messages` maps it to dbt's message;
+    `error` is the text of what stopped dbt before any node ran, else ''.
+    """
+
+    succeeded: bool
+    database: Path
+    target_path: Path
+    statuses: dict[str, str] = field(default_factory=dict)
+    messages: dict[str, str] = field(default_factory=dict)
+    error: str = ""
+
+    def failures(self) -> dict[str, str]:
+        """Message of every node that failed or errored, by its name."""
+        return {
+            unique_id.split(".")[2]: self.messages[unique_id]
+            for unique_id, status in self.statuses.items()
+            if status in ("error", "fail", "runtime error")
+        }
+
+    def warnings(self) -> dict[str, str]:
+        """Message of every test that warned, by its name."""
+        return {
+            unique_id.split(".")[2]: self.messages[unique_id]
+            for unique_id, status in self.statuses.items()
+            if status == "warn"
+        }
+
+    def everything_said(self) -> str:
+        """All messages in one text, for looking up what a reader is told."""
+        return "\n".join([self.error, *(text or "" for text in self.messages.values())])
+
+    def rows(self, query: str) -> list[tuple[Any, ...]]:
+        """Rows of a query on the built database, opened read-only."""
+        with duckdb.connect(str(self.database), read_only=True) as connection:
+            return connection.execute(query).fetchall()
+
+    def value(self, query: str) -> Any:
+        """The first column of the first row of a query."""
+        return self.rows(query)[0][0]
+
+
+@contextmanager
+def environment(settings: dict[str, str | None]) -> Iterator[None]:
+    """Sets environment variables for a while; None removes one."""
+    before = {name: os.environ.get(name) for name in settings}
+    try:
+        for name, value in settings.items():
+            os.environ.pop(name, None) if value is None else os.environ.__setitem__(name, value)
+        yield
+    finally:
+        for name, value in before.items():
+            os.environ.pop(name, None) if value is None else os.environ.__setitem__(name, value)
+
+
+def run_dbt(
+    arguments: list[str],
+    workspace: Path,
+    raw_path: Path | None = None,
+    variables: dict[str, Any] | None = None,
+    settings: dict[str, str | None] | None = None,
+    project: Path = PROJECT,
+) -> DbtRun:
+    """Runs `dbt <arguments>` on the project with its database, target and logs under `workspace`.
+
+    `raw_path` is the folder of raw files (default: the sample company), `variables` become --vars,
+    `settings` are environment variables for the run. Never raises on a failing build: look at the
+    returned DbtRun.
+    """
+    workspace.mkdir(parents=True, exist_ok=True)
+    database = workspace / "ai_finops.duckdb"
+    target_path = workspace / "target"
+    full_settings: dict[str, str | None] = {
+        "AI_FINOPS_RAW_PATH": str(raw_path or SAMPLE_DATA),
+        "AI_FINOPS_DUCKDB_PATH": str(database),
+        "AI_FINOPS_RAW_FORMAT": None,
+        "AI_FINOPS_PSEUDONYM_KEY": None,
+        "AI_FINOPS_TARGET": None,
+        **(settings or {}),
+    }
+    command = [
+        "--quiet",
+        *arguments,
+        "--project-dir", str(project),
+        "--profiles-dir", str(project),
+        "--target-path", str(target_path),
+        "--log-path", str(workspace / "logs"),
+    ]
+    if variables:
+        command += ["--vars", json.dumps(variables)]
+    with environment(full_settings):
+        outcome = dbtRunner().invoke(command)
+        DuckDBConnectionManager.close_all_connections()
+    run = DbtRun(bool(outcome.success), database, target_path)
+    if outcome.exception is not None:
+        run.error = str(outcome.exception)
+    for node_result in getattr(outcome.result, "results", None) or []:
+        run.statuses[node_result.node.unique_id] = str(node_result.status)
+        run.messages[node_result.node.unique_id] = node_result.message or ""
+    return run
