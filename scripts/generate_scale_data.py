@@ -284,11 +284,14 @@ select
     not is_embedding and provider_id = 'openai' and model_number < 600 as has_tiers,
     not is_embedding and provider_id in ('gemini', 'anthropic', 'vertex_ai')
         and bits(model_hash, 16, 2) = 0 as has_long_context,
-    case
-        when bits(model_hash, 18, 6) = 0 then 2
-        when bits(model_hash, 18, 3) = 0 then 1
-        else 0
-    end as price_changes,
+    least(
+        case
+            when bits(model_hash, 18, 6) = 0 then 2
+            when bits(model_hash, 18, 3) = 0 then 1
+            else 0
+        end,
+        {settings.days} - 1
+    ) as price_changes,
     input_price,
     case when is_embedding then 0 else input_price * 4 end as output_price,
     input_price // 10 as cache_read_price,
@@ -833,8 +836,8 @@ def write_reference_files(connection: duckdb.DuckDBPyConnection, settings: Setti
         50 as quantity,
         'unit' as unit,
         cast(2 as decimal(18, 6)) as unit_price_usd_per_hour,
-        cast(null as decimal(18, 6)) as total_price_usd,
-        cast(null as decimal(18, 6)) as upfront_amount_usd,
+        cast(50 * 2 * 24 * {settings.days + 1} as decimal(18, 6)) as total_price_usd,
+        cast(0 as decimal(18, 6)) as upfront_amount_usd,
         timestamp '{start}' as term_start_at,
         timestamp '{term_until}' as term_end_at,
         1200000 as throughput_tokens_per_unit_hour,

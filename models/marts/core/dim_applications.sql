@@ -6,7 +6,7 @@ applications as (
 
 logged as (
     select distinct application_id
-    from {{ ref('int_attempts_identified') }}
+    from {{ ref('fct_attempts') }}
 ),
 
 ids as (

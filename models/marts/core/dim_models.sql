@@ -6,8 +6,7 @@ models as (
 
 logged as (
     select distinct model_id
-    from {{ ref('int_requests_resolved') }}
-    where model_id is not null
+    from {{ ref('fct_attempts') }}
 ),
 
 ids as (
