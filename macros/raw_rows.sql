@@ -1,9 +1,10 @@
 {#- Rows of a raw table with exactly the columns its source YAML declares, in the declared types.
     Columns that are not declared (prompt text, addresses) are never selected. A missing optional
-    column or optional table is null or empty; anything else that is missing stops the build. -#}
+    column is null, a missing optional table and a source that the var `sources` does not list are empty;
+    anything else that is missing stops the build. -#}
 {% macro raw_rows(source_name, table_name) -%}
     {%- set raw_table = source(source_name, table_name) -%}
-    {%- if execute and ai_finops.raw_table_is_present(source_name, table_name) -%}
+    {%- if execute and source_name in var('sources') and ai_finops.raw_table_is_present(source_name, table_name) -%}
         {%- set actual = {} -%}
         {%- for column in adapter.get_column_schema_from_query(get_empty_subquery_sql('select * from ' ~ raw_table)) -%}
             {%- do actual.update({column.name | lower: column}) -%}

@@ -16,7 +16,8 @@
     end
 {%- endmacro %}
 
-{#- Written from Snowflake's documentation; built against a local emulator only. -#}
+{#- The literal text between '"prefix:' and the next quote: Snowflake's regular expressions and their
+    escapes stay out of it. Written from its documentation; built against a local emulator only. -#}
 {% macro snowflake__tag_value(tags, prefix) -%}
-    nullif(regexp_substr({{ tags }}, '"' || {{ prefix }} || ':([^"]*)"', 1, 1, 'e', 1), '')
+    nullif(split_part(split_part({{ tags }}, '"' || {{ prefix }} || ':', 2), '"', 1), '')
 {%- endmacro %}

@@ -59,9 +59,8 @@ KINDS = """
                 metadata ->> '$.usage_object.completion_tokens_details.reasoning_tokens' as bigint
             ) as reasoning_tokens,
             cast(
-                metadata
-                ->> '$.usage_object.prompt_tokens_details.cache_creation_token_details.ephemeral_1h_input_tokens'
-                as bigint
+                metadata -> '$.usage_object.prompt_tokens_details.cache_creation_token_details'
+                ->> '$.ephemeral_1h_input_tokens' as bigint
             ) > 0 as has_long_cache_write,
             "completionStartTime" < "endTime" as is_streamed
         from spend_logs

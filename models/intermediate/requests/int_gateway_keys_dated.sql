@@ -1,6 +1,5 @@
 with
 
-{% if 'litellm' in var('sources') -%}
 key_versions as (
 
     select
@@ -65,20 +64,5 @@ final as (
             and keys_dated.valid_from_at < teams_dated.dbt_valid_to
 
 )
-{%- else -%}
-final as (
-
-    select
-        cast(null as varchar) as api_key_hash,
-        cast(null as varchar) as team_id,
-        cast(null as varchar) as application_id,
-        cast(null as varchar) as environment,
-        cast(null as varchar) as cost_center_tag,
-        cast(null as timestamp) as valid_from_at,
-        cast(null as timestamp) as valid_until_at
-    where 1 = 0
-
-)
-{%- endif %}
 
 select * from final

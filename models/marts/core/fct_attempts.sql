@@ -24,6 +24,12 @@ attempt_days as (
     select * from {{ ref('int_attempt_days') }}
 ),
 
+blocked_interactions as (
+    select interaction_id
+    from {{ ref('int_interaction_checks') }}
+    where is_blocked_after_generation
+),
+
 -- Interactions at hand with records on several dates, also dates that are not built again.
 spread_interactions as (
 
@@ -67,7 +73,10 @@ flagged as (
         end as effective_cost_usd,
         case
             when status = 'client_cancelled' and contracted_cost_usd > 0 then 'W03'
-            when status = 'blocked' and contracted_cost_usd > 0 then 'W11'
+            when
+                contracted_cost_usd > 0
+                and (status = 'blocked' or blocked_interactions.interaction_id is not null)
+                then 'W11'
         end as waste_reason,
         nullif(
             case when attempts.interaction_id = source_record_id then '|SYNTH_INTERACTION' else '' end
@@ -94,6 +103,8 @@ flagged as (
     from attempts
     left join spread_interaction_dates
         on attempts.interaction_id = spread_interaction_dates.interaction_id
+    left join blocked_interactions
+        on attempts.interaction_id = blocked_interactions.interaction_id
 
 ),
 

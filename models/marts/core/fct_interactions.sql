@@ -26,6 +26,10 @@ interaction_days as (
     select * from {{ ref('int_interaction_days') }}
 ),
 
+evidence as (
+    select * from {{ ref('int_interaction_evidence') }}
+),
+
 workflows as (
     {{ known_rows(ref('workflows'), ['workflow_id']) }}
 ),
@@ -103,17 +107,32 @@ questioned as (
         and grouped.product_owner_id is not null as has_owner,
         grouped.unpriced_attempts = 0 as has_price,
         grouped.is_application_registered and workflows.workflow_id is not null as has_demand,
-        -- No policy check has run on it, so nobody knows whether it was compliant.
-        cast(null as boolean) as is_compliant,
-        coalesce(not workflows.is_outcome_expected, false)
-        and workflows.no_outcome_reason is not null as has_outcome,
-        workflows.workflow_id is not null as is_workflow_registered
+        -- Without a policy check nobody knows: unknown, not compliant.
+        case when evidence.checks > 0 then evidence.open_violations = 0 end as is_compliant,
+        evidence.outcome_id,
+        evidence.quality_score,
+        coalesce(evidence.is_blocked_after_generation, false) as is_blocked,
+        coalesce(evidence.is_outcome_successful, false) as is_outcome_successful,
+        evidence.outcome_id is not null or (
+            coalesce(not workflows.is_outcome_expected, false)
+            and workflows.no_outcome_reason is not null
+        ) as has_outcome,
+        -- A workflow that ends in a business event has succeeded when that event says so.
+        case
+            when
+                workflows.is_outcome_expected
+                and {{ "1 = 1" if 'business' in var('sources') else "1 = 0" }}
+                then 'business'
+            else 'technical'
+        end as success_basis
     from grouped
     left join workflows
         on
             grouped.workflow_id = workflows.workflow_id
             and grouped.started_at >= workflows.valid_from_at
             and grouped.started_at < workflows.valid_until_at
+    left join evidence
+        on grouped.interaction_id = evidence.interaction_id
 
 ),
 
@@ -133,11 +152,11 @@ final as (
         questioned.product_owner_id,
         questioned.platform_team_id,
         questioned.primary_model_id,
-        cast(null as varchar) as outcome_id,
+        questioned.outcome_id,
         -- attributes
         questioned.environment,
         questioned.interaction_type,
-        'technical' as success_basis,
+        questioned.success_basis,
         questioned.unpriced_reason,
         case
             when questioned.has_owner then null
@@ -151,7 +170,7 @@ final as (
             when not questioned.is_application_registered then 'application_not_registered'
             else 'workflow_not_registered'
         end as has_demand_reason,
-        'no_policy_check' as has_result_reason,
+        case when questioned.is_compliant is null then 'no_policy_check' end as has_result_reason,
         case when not questioned.has_outcome then 'no_outcome_linked' end as has_outcome_reason,
         -- measures
         cast(questioned.attempts as bigint) as attempts,
@@ -172,11 +191,12 @@ final as (
         cast(questioned.model_inference_cost_usd as numeric(38, 12)) as total_cost_usd,
         cast(questioned.retry_cost_usd as numeric(38, 12)) as retry_cost_usd,
         cast(questioned.unpriced_exposure_usd as numeric(38, 12)) as unpriced_exposure_usd,
-        cast(null as numeric(9, 6)) as quality_score,
+        cast(questioned.quality_score as numeric(9, 6)) as quality_score,
         cast(
             case when questioned.has_owner then 1 else 0 end
             + case when questioned.has_price then 1 else 0 end
             + case when questioned.has_demand then 1 else 0 end
+            + case when questioned.is_compliant is not null then 1 else 0 end
             + case when questioned.has_outcome then 1 else 0 end as bigint
         ) as legibility_score,
         cast(
@@ -184,12 +204,16 @@ final as (
             * cast(0.001 as decimal(4, 3)) as numeric(18, 3)
         ) as duration_seconds,
         -- booleans
-        questioned.is_technically_successful as is_successful,
+        case
+            when questioned.is_blocked then false
+            when questioned.success_basis = 'business' then questioned.is_outcome_successful
+            else questioned.is_technically_successful
+        end as is_successful,
         questioned.is_compliant,
         questioned.has_owner,
         questioned.has_price,
         questioned.has_demand,
-        false as has_result,
+        questioned.is_compliant is not null as has_result,
         questioned.has_outcome,
         -- dates
         questioned.interaction_date,

@@ -71,16 +71,16 @@ extracted as (
         documents.*,
         {{ record_fingerprint([
             'request_id', 'call_type', 'api_key', 'spend', 'total_tokens', 'prompt_tokens',
-            'completion_tokens', 'startTime', 'endTime', 'completionStartTime', 'model',
+            'completion_tokens', 'starttime', 'endtime', 'completionstarttime', 'model',
             'model_id', 'model_group', 'custom_llm_provider', 'cache_hit', 'request_tags',
             'team_id', 'end_user', 'session_id', 'status', 'agent_id',
             'request_duration_ms', 'document',
         ]) }} as record_hash,
-        coalesce(_loaded_at, created_at, endTime) as ingested_at,
+        coalesce(_loaded_at, created_at, endtime) as ingested_at,
         coalesce(nullif(request_id, ''), 'synthetic:' || {{ dbt.hash(
             "coalesce(api_key, '') || '|' || coalesce(model, '') || '|' || coalesce(session_id, '') || '|'"
             ~ " || cast(coalesce(prompt_tokens, -1) as varchar) || '|' || cast(coalesce(completion_tokens, -1) as varchar) || '|'"
-            ~ " || cast(" ~ epoch_microseconds('startTime') ~ " as varchar)"
+            ~ " || cast(" ~ epoch_microseconds('starttime') ~ " as varchar)"
         ) }}) as record_id,
         coalesce(cache_hit, '') = 'True' as is_gateway_cache_hit,
         {{ token_count('retries') }} as retries_reported,
@@ -137,13 +137,13 @@ classified as (
     left join conventions as own
         on
             extracted.custom_llm_provider = own.provider_id
-            and extracted.startTime >= own.valid_from_at
-            and extracted.startTime < own.valid_until_at
+            and extracted.starttime >= own.valid_from_at
+            and extracted.starttime < own.valid_until_at
     left join conventions as general
         on
             general.provider_id = '*'
-            and extracted.startTime >= general.valid_from_at
-            and extracted.startTime < general.valid_until_at
+            and extracted.starttime >= general.valid_from_at
+            and extracted.starttime < general.valid_until_at
 
 ),
 
@@ -248,27 +248,27 @@ renamed as (
         end as other_meters,
         spend as gateway_reported_cost_usd,
         case
-            when endTime >= startTime
+            when endtime >= starttime
                 then cast(request_duration_ms * cast(0.001 as decimal(4, 3)) as decimal(18, 3))
         end as latency_seconds,
         case
-            when completionStartTime < endTime and completionStartTime >= startTime
+            when completionstarttime < endtime and completionstarttime >= starttime
                 then cast(
-                    {{ dbt.datediff('startTime', 'completionStartTime', 'millisecond') }}
+                    {{ dbt.datediff('starttime', 'completionstarttime', 'millisecond') }}
                     * cast(0.001 as decimal(4, 3)) as decimal(18, 3)
                 )
         end as time_to_first_token_seconds,
         -- booleans
         is_gateway_cache_hit,
-        coalesce(completionStartTime < endTime, false) as is_streamed,
+        coalesce(completionstarttime < endtime, false) as is_streamed,
         canonical_status = 'success' as is_success,
         -- Made-up ids are 32 hexadecimal digits, or a UUID on calls rejected before routing.
         coalesce(session_id, '') <> ''
         and canonical_status <> 'gateway_rejected'
         and not {{ matches_pattern('session_id', '[0-9a-f]{32}') }} as is_session_explicit,
         -- timestamps
-        startTime as started_at,
-        endTime as ended_at,
+        starttime as started_at,
+        endtime as ended_at,
         ingested_at,
         -- lineage
         record_hash

@@ -11,6 +11,10 @@ attempts as (
     from {{ ref('fct_attempts') }}
 ),
 
+evidence as (
+    select * from {{ ref('int_interaction_evidence') }}
+),
+
 built_from as (
 
     select
@@ -51,6 +55,20 @@ moved_sums as (
 
 ),
 
+-- Outcomes, scores and checks arrive long after the calls.
+evidence_sums as (
+
+    select
+        interaction_date,
+        sum(cast({{ record_fingerprint([
+            'interaction_id', 'checks', 'open_violations', 'is_blocked_after_generation',
+            'quality_score', 'outcome_id', 'is_outcome_successful',
+        ]) }} as decimal(38, 0))) as evidence_sum
+    from evidence
+    group by interaction_date
+
+),
+
 version_sums as (
 
     select
@@ -68,10 +86,13 @@ final as (
         version_sums.interaction_date,
         {{ dbt.hash(
             "cast(version_sums.version_sum as varchar) || '|' || cast(coalesce(moved_sums.moved_sum, 0) as varchar)"
+            ~ " || '|' || cast(coalesce(evidence_sums.evidence_sum, 0) as varchar)"
         ) }} as inputs_version
     from version_sums
     left join moved_sums
         on version_sums.interaction_date = moved_sums.touched_date
+    left join evidence_sums
+        on version_sums.interaction_date = evidence_sums.interaction_date
 
 )
 
