@@ -27,17 +27,23 @@
     {%- endif -%}
 {%- endmacro %}
 
-{#- Written from Snowflake's documentation; built against a local emulator only. -#}
+{#- A plain cast of text stops the build on the first value that cannot be read, and one of a timestamp
+    with an offset keeps its local time. Written from Snowflake's documentation; built against a local
+    emulator only. -#}
 {% macro snowflake__safe_cast_raw(column, actual_type, declared_type) -%}
     {%- set text = 'to_varchar(' ~ column ~ ')' -%}
-    {%- if 'char' in declared_type or 'text' in declared_type -%} {{ text }}
-    {%- elif declared_type == 'bigint' and ('text' in actual_type or 'char' in actual_type) -%} {{ whole_number(text) }}
-    {%- elif declared_type == 'timestamp' and ('text' in actual_type or 'char' in actual_type) -%}
+    {%- set is_text = actual_type in ('text', 'variant') or 'char' in actual_type -%}
+    {%- if 'char' in declared_type -%} {{ text }}
+    {%- elif declared_type == 'bigint' and (is_text or actual_type == 'real') -%} {{ whole_number(text) }}
+    {%- elif declared_type == 'timestamp' and is_text -%}
         case
             when regexp_like({{ text }}, '.{10}.*(Z|[+-][0-9]{2}(:?[0-9]{2})?)')
                 then cast(convert_timezone('UTC', try_to_timestamp_tz({{ text }})) as timestamp_ntz)
             else try_to_timestamp_ntz({{ text }})
         end
+    {%- elif declared_type == 'timestamp' and actual_type in ('timestamp_tz', 'timestamp_ltz') -%}
+        cast(convert_timezone('UTC', {{ column }}) as timestamp_ntz)
+    {%- elif is_text -%} try_cast({{ text }} as {{ declared_type }})
     {%- else -%} cast({{ column }} as {{ declared_type }})
     {%- endif -%}
 {%- endmacro %}

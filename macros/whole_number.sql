@@ -13,9 +13,10 @@
     case when {{ number }} = floor({{ number }}) then cast({{ number }} as bigint) end
 {%- endmacro %}
 
-{#- Written from Snowflake's documentation; built against a local emulator only. -#}
+{#- As on DuckDB, 15 digits before the point at most: a double would lose some and overflow the cast.
+    Written from Snowflake's documentation; built against a local emulator only. -#}
 {% macro snowflake__whole_number(text) -%}
-    {%- set number = "cast(try_to_double(replace(" ~ text ~ ", ',', '')) as number(18, 3))" -%}
+    {%- set number = "try_to_decimal(replace(" ~ text ~ ", ',', ''), 18, 3)" -%}
     case when {{ number }} = floor({{ number }}) then cast({{ number }} as bigint) end
 {%- endmacro %}
 

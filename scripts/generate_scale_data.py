@@ -458,8 +458,9 @@ arrived as (
         started_millisecond // 1000 + 240 + late_rank % 600
             + case
                 when late_rank >= {settings.late_calls} then 0
-                when late_rank % 8 < 7 then (1 + late_rank % 5) * {SECONDS_PER_DAY}
-                else (6 + late_rank % 25) * {SECONDS_PER_DAY}
+                -- Most are late by one to three days, one in 64 by four to thirty.
+                when late_rank % 64 > 0 then (1 + late_rank % 3) * {SECONDS_PER_DAY}
+                else (4 + late_rank // 64 % 27) * {SECONDS_PER_DAY}
             end
             + case
                 when copy_number = 0 then 0

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from dbt_runs import PROJECT, DbtRun, run_dbt
 
+STORIES = pytest.StashKey[dict[str, list[str]]]()
 LOG_SLICE = PROJECT / "tests" / "fixtures" / "litellm"
 
 
@@ -59,3 +60,22 @@ def real_log_build(tmp_path_factory: pytest.TempPathFactory, real_data: Path) ->
     )
     assert run.succeeded, run.error or run.failures()
     return run
+
+
+@pytest.fixture(scope="session")
+def planted_stories(request: pytest.FixtureRequest) -> dict[str, list[str]]:
+    """Where the story test leaves what it found, for the closing line of the suite."""
+    return request.config.stash.setdefault(STORIES, {})
+
+
+def pytest_terminal_summary(
+    terminalreporter: pytest.TerminalReporter, config: pytest.Config
+) -> None:
+    """Says how many planted stories the marts discover, and which still wait for their marts."""
+    stories = config.stash.get(STORIES, {})
+    if stories:
+        discovered, pending = stories["discovered"], stories["pending"]
+        terminalreporter.write_line(
+            f"planted stories discovered: {len(discovered)} of {len(discovered) + len(pending)}, "
+            f"pending: {len(pending)} ({', '.join(pending) or 'none'})"
+        )

@@ -58,7 +58,12 @@ def _transform_without_temporary(self: Any, expression: exp.Expr, params: Any) -
         if properties and isinstance(table, exp.Table) and table.db:
             kept = [p for p in properties.expressions if not isinstance(p, exp.TemporaryProperty)]
             properties.set("expressions", kept)
-    return _transform(self, expression.transform(_in_duckdb, copy=False), params)
+    # Innermost first, so that what replaces a node already holds its replaced parts.
+    for node in reversed(list(expression.walk())):
+        replacement = _in_duckdb(node)
+        if replacement is not node:
+            node.replace(replacement)
+    return _transform(self, expression, params)
 
 
 def _in_duckdb(node: exp.Expr) -> exp.Expr:
@@ -69,17 +74,17 @@ def _in_duckdb(node: exp.Expr) -> exp.Expr:
     if isinstance(node, exp.Div):
         return _whole_quotient(node)
     if isinstance(node, exp.JSONFormat):
-        return exp.cast(node, "varchar")
+        return exp.cast(node.copy(), "varchar")
     if not isinstance(node, exp.Anonymous):
         return node
-    name, arguments = node.name.lower(), node.expressions
+    name, arguments = node.name.lower(), [argument.copy() for argument in node.expressions]
     if name == "hash":
         # Snowflake's is a signed 64-bit number, DuckDB's an unsigned one.
         half = exp.BitwiseRightShift(this=node.copy(), expression=exp.Literal.number(1))
         return exp.cast(half, "bigint")
     if name == "as_object":
-        is_object = exp.Anonymous(this="json_type", expressions=[arguments[0].copy()]).eq("OBJECT")
-        return exp.case().when(is_object, arguments[0])
+        is_object = _call("json_type", arguments[0]).eq("OBJECT")
+        return exp.case().when(is_object, arguments[0].copy())
     if name == "object_pick":
         paths = [exp.Literal.string(f'$."{key.name}"') for key in arguments[1:]]
         values = _call("json_extract", arguments[0], _call("list_value", *paths))
