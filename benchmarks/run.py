@@ -454,24 +454,24 @@ def deduplication_ratio(bench: Bench) -> float:
 
 
 def rating_ratio(bench: Bench) -> float:
-    """Rate what has been identified, against a scan of the columns that rating needs.
+    """Rate what has been identified, against a scan of the log's columns that rating needs.
 
     The rated view also deduplicates and identifies; that part is measured and taken out.
     """
     used = (
         "sum(input_uncached_tokens), sum(cache_read_tokens), sum(cache_write_5m_tokens),"
-        " sum(cache_write_1h_tokens), sum(output_tokens), sum(input_audio_tokens),"
-        " sum(output_audio_tokens), sum(input_image_tokens), sum(context_tokens),"
-        " max(started_at), sum(strlen(provider_id)), sum(strlen(pricing_mode)),"
+        " sum(cache_write_1h_tokens), sum(output_tokens), sum(context_tokens), max(started_at),"
+        " sum(strlen(provider_id)), sum(strlen(model_id)), sum(strlen(price_mode)),"
         " sum(strlen(status)), sum(strlen(usage_source))"
     )
     scan, identified, rated = bench.answer(
         "sql", str(bench.database), "3",
-        f"select {used}, sum(strlen(model_served)) from {DEDUPLICATED_RELATION}",
-        f"select {used}, sum(strlen(model_id)), sum(strlen(price_mode))"
-        f" from {IDENTIFIED_RELATION}",
-        f"select {used}, sum(strlen(model_id)), sum(strlen(price_mode)), sum(list_cost_usd),"
-        f" sum(contracted_cost_usd) from {RATED_RELATION}",
+        "select sum(prompt_tokens), sum(completion_tokens), sum(spend), max(\"startTime\"),"
+        " sum(strlen(custom_llm_provider)), sum(strlen(model)), sum(strlen(model_id)),"
+        " sum(strlen(status)), sum(strlen(cache_hit))"
+        f" from read_parquet('{bench.raw}/litellm/spend_logs*.parquet')",
+        f"select {used} from {IDENTIFIED_RELATION}",
+        f"select {used}, sum(list_cost_usd), sum(contracted_cost_usd) from {RATED_RELATION}",
     )["cpu_seconds"]  # fmt: skip
     return (rated - identified + scan) / scan
 

@@ -650,8 +650,8 @@ select
                                 ', "ephemeral_5m_input_tokens": ', write_5m_tokens, '}}'
                             )
                         end,
-                        '}}, "completion_tokens_details": {{"audio_tokens": 0, "reasoning_tokens": ',
-                        reasoning_tokens,
+                        '}}, "completion_tokens_details": {{"audio_tokens": 0',
+                        ', "reasoning_tokens": ', reasoning_tokens,
                         ', "accepted_prediction_tokens": 0, "rejected_prediction_tokens": 0}}}}'
                     )
                 end
@@ -712,7 +712,8 @@ select
                 '", "workflow_run_id": "run-', interaction_text, '"}}'
             )
             when tagging < 6 then 'null'
-            when tagging < 9 then concat('{{"interaction_id": "conversation-', interaction_text, '"}}')
+            when tagging < 9
+                then concat('{{"interaction_id": "conversation-', interaction_text, '"}}')
             else concat(
                 '{{"workflow": "workflow-', lpad(cast(application_number as varchar), 3, '0'), '-',
                 bits(interaction_hash, 60, 2),
@@ -987,17 +988,30 @@ def parse_arguments(arguments: list[str] | None = None) -> Settings:
     parser.add_argument("--days", type=int, required=True, help="days on which calls happen")
     parser.add_argument("--out", type=Path, required=True, help="folder to write to")
     parser.add_argument("--seed", type=int, default=1, help="other seed, other data (default 1)")
-    parser.add_argument("--late-share", type=float, default=0.025,
-                        help="share of calls that arrive on a later day (default 0.025)")  # fmt: skip
-    parser.add_argument("--duplicate-share", type=float, default=0.015,
-                        help="share of rows that are a second delivery (default 0.015)")  # fmt: skip
-    parser.add_argument("--start", type=datetime.date.fromisoformat,
-                        default=datetime.date(2026, 1, 1),
-                        help="first day, UTC (default 2026-01-01)")  # fmt: skip
-    parser.add_argument("--through-day", type=int, default=None,
-                        help="only what has arrived by the end of this day, counted from 1")  # fmt: skip
-    parser.add_argument("--only-day", type=int, default=None,
-                        help="only what arrives on this day, as one more file")  # fmt: skip
+    parser.add_argument(
+        "--late-share",
+        type=float,
+        default=0.025,
+        help="share of calls that arrive on a later day (default 0.025)",
+    )
+    parser.add_argument(
+        "--duplicate-share",
+        type=float,
+        default=0.015,
+        help="share of rows that are a second delivery (default 0.015)",
+    )
+    parser.add_argument(
+        "--start",
+        type=datetime.date.fromisoformat,
+        default=datetime.date(2026, 1, 1),
+        help="first day, UTC (default 2026-01-01)",
+    )
+    parser.add_argument(
+        "--through-day", type=int, help="only what has arrived by the end of this day, from 1"
+    )
+    parser.add_argument(
+        "--only-day", type=int, help="only what arrives on this day, as one more file"
+    )
     parser.add_argument("--jobs", type=int, default=2, help="files written at once (default 2)")
     settings = Settings(**vars(parser.parse_args(arguments)))
     try:

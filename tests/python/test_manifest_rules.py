@@ -43,6 +43,10 @@ REFERENCES_TO_THE_RIGHT = {
     ("int_interaction_days", "fct_attempts"): (
         "fingerprints the rows that fct_interactions is built from, which are those of fct_attempts"
     ),
+    ("int_interaction_evidence", "fct_attempts"): (
+        "joins business events to interactions, which exist only as attempts that were accepted"
+    ),
+    ("int_models_without_rate", "dim_dates"): "the calendar's months are a mart and nowhere else",
 }
 
 SEEDS_READ_BY_STAGING = {
@@ -367,7 +371,8 @@ def test_canonical_requests_have_the_agreed_columns(sample_build: DbtRun) -> Non
     columns = dict(
         sample_build.rows(
             "select table_name, list(column_name order by ordinal_position)"
-            " from information_schema.columns where table_name like 'stg\\_%\\_\\_requests' escape '\\'"
+            " from information_schema.columns"
+            " where regexp_full_match(table_name, 'stg_.*__requests')"
             " group by table_name"
         )
     )
