@@ -4,7 +4,8 @@
 --
 -- It may be shorter than the project because it knows its input: one gateway (LiteLLM), whose
 -- rows are immutable, list prices in USD for any account and region, no volume bands, whole
--- windows per model, and everything known at once (no as_of). It stops where that does not hold.
+-- windows per model, no business events, and everything known at once (no as_of). It stops where
+-- prices do not fit that.
 --
 -- Expects the variables raw_path (the folder with litellm/) and seeds_path (the folder with
 -- reference/ and company/).
@@ -619,7 +620,8 @@ select
     provider_id,
     coalesce(model_id, 'UNKNOWN') as model_id,
     model_requested,
-    model_served,
+    model_id as model_served,
+    model_served as model_logged,
     region_id,
     deployment_id,
     commitment_pool_id,

@@ -93,16 +93,16 @@ def statements(table: RawTable) -> list[str]:
     columns = ",\n    ".join(f'"{name.upper()}" {kind}' for name, kind in table.columns)
     loading = f"{table.name}__loading"
     uploads = [
-        f"put 'file://{file.resolve()}' @{STAGE}/{table.name} auto_compress=false overwrite=true"
+        f"put 'file://{file.resolve()}' @{STAGE}/{table.name}/ auto_compress=false overwrite=true"
         for file in table.files
     ]
     return [
         f"create or replace transient table {loading} (\n    {columns}\n)",
         *uploads,
-        f"copy into {loading}\nfrom @{STAGE}/{table.name}\n"
+        f"copy into {loading}\nfrom @{STAGE}/{table.name}/\n"
         "file_format = (type = parquet use_logical_type = true)\n"
         "match_by_column_name = case_insensitive\non_error = abort_statement",
-        f"create or replace transient table {table.name} clone {loading}",
+        f"create or replace transient table {table.name} as select * from {loading}",
         f"drop table {loading}",
     ]
 

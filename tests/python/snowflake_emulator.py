@@ -242,6 +242,12 @@ class SnowflakeEmulator:
         with self.connect() as connection:
             return connection.cursor().execute(query).fetchall()
 
+    def compared_with(self, database: Path) -> duckdb.DuckDBPyConnection:
+        """A DuckDB connection that sees the account as AI_FINOPS and a DuckDB file as `built`."""
+        connection = self.connect()._duck_conn
+        connection.execute(f"attach if not exists '{database}' as built (read_only)")
+        return connection
+
 
 def account_settings() -> dict[str, str | None]:
     """Environment of the shipped profile and of scripts/load_snowflake.py for the emulated account."""
@@ -271,6 +277,8 @@ def snowflake_emulator() -> Iterator[SnowflakeEmulator]:
     with (
         mock.patch.multiple(FakeSnowflakeCursor, **shims),
         mock.patch.object(SnowflakeConnectionManager, "_split_queries", staticmethod(_split_unless_seed)),
+        # Shim 6. The emulator would turn every sum into a floating-point one.
+        mock.patch("fakesnow.transforms.numeric_agg_implicit_cast", lambda node: node),
         warnings.catch_warnings(),
         fakesnow.patch(),
     ):

@@ -65,17 +65,17 @@ classified as (
     select
         scoped.*,
         case
-            when not is_cost_bearing then 'not_billable'
-            when is_gateway_cache_hit then 'not_billable'
-            when status = 'gateway_rejected' then 'not_billable'
-            when status in ('provider_error', 'blocked')
+            when not scoped.is_cost_bearing then 'not_billable'
+            when scoped.is_gateway_cache_hit then 'not_billable'
+            when scoped.status = 'gateway_rejected' then 'not_billable'
+            when scoped.status in ('provider_error', 'blocked')
                 then case
-                    when usage_source = 'provider' and billable_tokens > 0 then 'billable'
+                    when scoped.usage_source = 'provider' and scoped.billable_tokens > 0 then 'billable'
                     else 'not_billable'
                 end
             when
-                usage_source = 'none'
-                or (billable_tokens = 0 and other_meters is null)
+                scoped.usage_source = 'none'
+                or (scoped.billable_tokens = 0 and scoped.other_meters is null)
                 then 'usage_unknown'
             else 'billable'
         end as billing_status
@@ -89,12 +89,12 @@ final as (
         classified.*,
         price_cards.price_id,
         coalesce(price_cards.is_graduated, false) as is_graduated,
-        {%- for purpose in ['list', 'contracted', 'nearest'] %}
-        {%- for token_class in priced_token_classes() %}
-        price_cards.{{ purpose }}_{{ token_class }}_usd_per_million
-        {{- ',' if not (loop.last and purpose == 'nearest') }}
-        {%- endfor %}
-        {%- endfor %}
+    {%- for purpose in ['list', 'contracted', 'nearest'] %}
+    {%- for token_class in priced_token_classes() %}
+    price_cards.{{ purpose }}_{{ token_class }}_usd_per_million
+    {{- ',' if not (loop.last and purpose == 'nearest') }}
+    {%- endfor %}
+{%- endfor %}
     from classified
     left join price_cards
         on

@@ -13,7 +13,7 @@ requests as (
         quarantine_reason is null
         and not is_superseded
         and provider_response_id is not null
-        {%- if gateways == ['litellm'] %}
+    {%- if gateways == ['litellm'] %}
         and 1 = 0
         {%- endif %}
 ),

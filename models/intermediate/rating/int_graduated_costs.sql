@@ -35,24 +35,24 @@ completed as (
     select
         shares.*,
         cast(
-            share_parts + case
+            shares.share_parts + case
                 when
                     row_number() over (
                         partition by
-                            usage_month,
-                            billing_account_id,
-                            price_id,
-                            token_class,
-                            price_purpose
-                        order by units desc, attempt_id
+                            shares.usage_month,
+                            shares.billing_account_id,
+                            shares.price_id,
+                            shares.token_class,
+                            shares.price_purpose
+                        order by shares.units desc, shares.attempt_id
                     ) = 1
-                    then total_parts - sum(share_parts) over (
+                    then shares.total_parts - sum(shares.share_parts) over (
                         partition by
-                            usage_month,
-                            billing_account_id,
-                            price_id,
-                            token_class,
-                            price_purpose
+                            shares.usage_month,
+                            shares.billing_account_id,
+                            shares.price_id,
+                            shares.token_class,
+                            shares.price_purpose
                     )
                 else 0
             end as decimal(26, 0)

@@ -10,9 +10,10 @@ attempts as (
         coalesce(billing_account_id, '*') as billing_account_id,
         price_id,
         billing_status,
-        {%- for token_class in priced_token_classes() %}
-        {{ token_class }}_tokens{{ ',' if not loop.last }}
-        {%- endfor %}
+    {%- for token_class in priced_token_classes() %}
+    {{ token_class }}_tokens{{ ',' if not loop.last }}
+    
+{%- endfor %}
     from {{ ref('int_attempts_carded') }}
     where
         is_graduated

@@ -39,17 +39,18 @@ priced as (
         meters.attempt_id,
         meters.meter,
         meters.units,
-        {%- for purpose in ['list', 'contracted', 'nearest'] %}
-        cast(
-            cast(meters.units as decimal(18, 6)) * cast(prices.{{ purpose }}_unit_price_usd as decimal(18, 6))
-            * case
-                when prices.unit_quantity = 1 then cast(1 as decimal(10, 9))
-                when prices.unit_quantity = 1000 then cast(0.001 as decimal(10, 9))
-                when prices.unit_quantity = 1000000 then cast(0.000001 as decimal(10, 9))
-                when prices.unit_quantity = 1000000000 then cast(0.000000001 as decimal(10, 9))
-            end as decimal(38, 12)
-        ) as {{ purpose }}_cost_usd{{ ',' if not loop.last }}
-        {%- endfor %}
+    {%- for purpose in ['list', 'contracted', 'nearest'] %}
+    cast(
+        cast(meters.units as decimal(18, 6)) * cast(prices.{{ purpose }}_unit_price_usd as decimal(18, 6))
+        * case
+            when prices.unit_quantity = 1 then cast(1 as decimal(10, 9))
+            when prices.unit_quantity = 1000 then cast(0.001 as decimal(10, 9))
+            when prices.unit_quantity = 1000000 then cast(0.000001 as decimal(10, 9))
+            when prices.unit_quantity = 1000000000 then cast(0.000000001 as decimal(10, 9))
+        end as decimal(38, 12)
+    ) as {{ purpose }}_cost_usd{{ ',' if not loop.last }}
+    
+{%- endfor %}
     from meters
     inner join attempts
         on meters.attempt_id = attempts.attempt_id
@@ -66,12 +67,13 @@ final as (
 
     select
         attempt_id,
-        {%- for purpose in ['list', 'contracted', 'nearest'] %}
-        case
-            when count(*) = count({{ purpose }}_cost_usd)
-                then cast(sum({{ purpose }}_cost_usd) as decimal(38, 12))
-        end as {{ purpose }}_meter_cost_usd{{ ',' if not loop.last }}
-        {%- endfor %}
+    {%- for purpose in ['list', 'contracted', 'nearest'] %}
+    case
+        when count(*) = count({{ purpose }}_cost_usd)
+            then cast(sum({{ purpose }}_cost_usd) as decimal(38, 12))
+    end as {{ purpose }}_meter_cost_usd{{ ',' if not loop.last }}
+    
+{%- endfor %}
     from priced
     group by attempt_id
 

@@ -2,11 +2,21 @@ with
 
 foreign_prices as (
 
-    select provider_id, model_id, currency, valid_from_at, valid_until_at
+    select
+        provider_id,
+        model_id,
+        currency,
+        valid_from_at,
+        valid_until_at
     from {{ ref('price_list') }}
     where currency <> 'USD' and {{ is_known('recorded_at') }}
     union all
-    select provider_id, model_id, currency, valid_from_at, valid_until_at
+    select
+        provider_id,
+        model_id,
+        currency,
+        valid_from_at,
+        valid_until_at
     from {{ ref('contract_prices') }}
     where currency <> 'USD' and {{ is_known('recorded_at') }}
 

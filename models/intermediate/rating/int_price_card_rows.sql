@@ -17,34 +17,73 @@ keys as (
 -- Every account and region that a price of the key names, and '*' for all others.
 accounts as (
 
-    select provider_id, model_id, pricing_mode, billing_account_id from prices
+    select
+        provider_id,
+        model_id,
+        pricing_mode,
+        billing_account_id
+    from prices
     union distinct
-    select provider_id, model_id, pricing_mode, '*' as billing_account_id from keys
+    select
+        provider_id,
+        model_id,
+        pricing_mode,
+        '*' as billing_account_id
+    from keys
 
 ),
 
 regions as (
 
-    select provider_id, model_id, pricing_mode, region_id from prices
+    select
+        provider_id,
+        model_id,
+        pricing_mode,
+        region_id
+    from prices
     union distinct
-    select provider_id, model_id, pricing_mode, '*' as region_id from keys
+    select
+        provider_id,
+        model_id,
+        pricing_mode,
+        '*' as region_id
+    from keys
 
 ),
 
 -- Where some price of the key starts or ends, so that within a segment every price is constant.
 instants as (
 
-    select provider_id, model_id, pricing_mode, valid_from_at as starts_at from prices
+    select
+        provider_id,
+        model_id,
+        pricing_mode,
+        valid_from_at as starts_at
+    from prices
     union distinct
-    select provider_id, model_id, pricing_mode, valid_until_at as starts_at from prices
+    select
+        provider_id,
+        model_id,
+        pricing_mode,
+        valid_until_at as starts_at
+    from prices
 
 ),
 
 bounds as (
 
-    select provider_id, model_id, pricing_mode, context_from_tokens as from_tokens from prices
+    select
+        provider_id,
+        model_id,
+        pricing_mode,
+        context_from_tokens as from_tokens
+    from prices
     union distinct
-    select provider_id, model_id, pricing_mode, context_until_tokens as from_tokens
+    select
+        provider_id,
+        model_id,
+        pricing_mode,
+        context_until_tokens as from_tokens
     from prices
     where context_until_tokens < 9000000000000000000
 
@@ -55,13 +94,13 @@ time_segments as (
     select
         instants.*,
         coalesce(
-            lead(starts_at) over (
-                partition by provider_id, model_id, pricing_mode order by starts_at
+            lead(instants.starts_at) over (
+                partition by instants.provider_id, instants.model_id, instants.pricing_mode order by instants.starts_at
             ),
             cast('9999-12-31' as timestamp)
         ) as ends_at
     from instants
-    where starts_at < cast('9999-12-31' as timestamp)
+    where instants.starts_at < cast('9999-12-31' as timestamp)
 
 ),
 
@@ -70,8 +109,8 @@ context_segments as (
     select
         bounds.*,
         coalesce(
-            lead(from_tokens) over (
-                partition by provider_id, model_id, pricing_mode order by from_tokens
+            lead(bounds.from_tokens) over (
+                partition by bounds.provider_id, bounds.model_id, bounds.pricing_mode order by bounds.from_tokens
             ),
             9000000000000000000
         ) as until_tokens
@@ -155,11 +194,22 @@ candidates as (
 -- Contracted: what is owed. List: the public price beside it. Nearest: the basis of an estimate.
 purposes as (
 
-    select 'contracted' as price_purpose, candidates.* from candidates where is_in_force
+    select
+        'contracted' as price_purpose,
+        candidates.*
+    from candidates
+    where is_in_force
     union all
-    select 'list' as price_purpose, candidates.* from candidates where is_in_force and price_kind = 'list'
+    select
+        'list' as price_purpose,
+        candidates.*
+    from candidates
+    where is_in_force and price_kind = 'list'
     union all
-    select 'nearest' as price_purpose, candidates.* from candidates
+    select
+        'nearest' as price_purpose,
+        candidates.*
+    from candidates
 
 ),
 
@@ -169,14 +219,14 @@ ranked as (
     select
         purposes.*,
         dense_rank() over (
-            partition by price_id, token_class, price_purpose
+            partition by purposes.price_id, purposes.token_class, purposes.price_purpose
             order by
-                is_in_force desc,
-                case when not is_in_force then valid_from_at end desc,
-                kind_rank,
-                account_rank,
-                region_rank,
-                recorded_at desc
+                purposes.is_in_force desc,
+                case when not purposes.is_in_force then purposes.valid_from_at end desc,
+                purposes.kind_rank,
+                purposes.account_rank,
+                purposes.region_rank,
+                purposes.recorded_at desc
         ) as price_rank
     from purposes
 

@@ -12,15 +12,15 @@ priced as (
     select
         card_rows.*,
         case
-            when is_graduated then cast(0 as decimal(18, 12))
-            when unit_quantity = 1000000 then cast(unit_price_usd as decimal(18, 12))
-            when unit_quantity = 1000 then cast(unit_price_usd * 1000 as decimal(18, 12))
-            when unit_quantity = 1 then cast(unit_price_usd * 1000000 as decimal(18, 12))
-            when unit_quantity = 1000000000
-                then cast(unit_price_usd * cast(0.001 as decimal(4, 3)) as decimal(18, 12))
+            when card_rows.is_graduated then cast(0 as decimal(18, 12))
+            when card_rows.unit_quantity = 1000000 then cast(card_rows.unit_price_usd as decimal(18, 12))
+            when card_rows.unit_quantity = 1000 then cast(card_rows.unit_price_usd * 1000 as decimal(18, 12))
+            when card_rows.unit_quantity = 1 then cast(card_rows.unit_price_usd * 1000000 as decimal(18, 12))
+            when card_rows.unit_quantity = 1000000000
+                then cast(card_rows.unit_price_usd * cast(0.001 as decimal(4, 3)) as decimal(18, 12))
         end as usd_per_million
     from card_rows
-    where token_class in (
+    where card_rows.token_class in (
         {%- for token_class in priced_token_classes() %}
         '{{ token_class }}'{{ ',' if not loop.last }}
         {%- endfor %}

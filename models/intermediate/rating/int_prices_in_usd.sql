@@ -22,9 +22,15 @@ monthly_rates as (
 ),
 
 price_rows as (
-    select 'list' as price_kind, price_list.* from price_list
+    select
+        'list' as price_kind,
+        price_list.*
+    from price_list
     union all
-    select 'contracted' as price_kind, contract_prices.* from contract_prices
+    select
+        'contracted' as price_kind,
+        contract_prices.*
+    from contract_prices
 ),
 
 -- A price in another currency becomes one row per month with a rate; without a rate, none.

@@ -11,9 +11,15 @@ cost_centers as (
 -- Where an application's ownership, or the life of a cost center that owns it, starts or ends.
 instants as (
 
-    select application_id, valid_from_at as starts_at from ownership
+    select
+        application_id,
+        valid_from_at as starts_at
+    from ownership
     union distinct
-    select application_id, valid_until_at as starts_at from ownership
+    select
+        application_id,
+        valid_until_at as starts_at
+    from ownership
     union distinct
     select
         ownership.application_id,
@@ -22,8 +28,8 @@ instants as (
     inner join cost_centers
         on
             ownership.party_id = cost_centers.cost_center_id
-            and cost_centers.valid_until_at > ownership.valid_from_at
-            and cost_centers.valid_until_at < ownership.valid_until_at
+            and ownership.valid_from_at < cost_centers.valid_until_at
+            and ownership.valid_until_at > cost_centers.valid_until_at
 
 ),
 

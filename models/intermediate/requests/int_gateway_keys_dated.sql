@@ -4,7 +4,7 @@ key_versions as (
 
     select
         snapshot_keys.*,
-        dbt_valid_from = min(dbt_valid_from) over (partition by api_key_hash) as is_first
+        snapshot_keys.dbt_valid_from = min(snapshot_keys.dbt_valid_from) over (partition by snapshot_keys.api_key_hash) as is_first
     from {{ ref('snapshot_litellm_keys') }} as snapshot_keys
 
 ),
@@ -13,7 +13,7 @@ team_versions as (
 
     select
         snapshot_teams.*,
-        dbt_valid_from = min(dbt_valid_from) over (partition by team_id) as is_first
+        snapshot_teams.dbt_valid_from = min(snapshot_teams.dbt_valid_from) over (partition by snapshot_teams.team_id) as is_first
     from {{ ref('snapshot_litellm_teams') }} as snapshot_teams
 
 ),
@@ -23,7 +23,7 @@ keys_dated as (
 
     select
         key_versions.*,
-        case when is_first then cast('1900-01-01' as timestamp) else dbt_valid_from end
+        case when key_versions.is_first then cast('1900-01-01' as timestamp) else key_versions.dbt_valid_from end
             as valid_from_at
     from key_versions
 
@@ -33,7 +33,7 @@ teams_dated as (
 
     select
         team_versions.*,
-        case when is_first then cast('1900-01-01' as timestamp) else dbt_valid_from end
+        case when team_versions.is_first then cast('1900-01-01' as timestamp) else team_versions.dbt_valid_from end
             as valid_from_at
     from team_versions
 

@@ -199,7 +199,8 @@ final as (
             coalesce(requests.workflow_id, ancestors.workflow_id) as workflow_id,
             coalesce(requests.component_id, ancestors.component_id) as component_id,
             case
-                when coalesce(requests.component_id, ancestors.component_id)
+                when
+                    coalesce(requests.component_id, ancestors.component_id)
                     = ancestors.component_id
                     then coalesce(requests.component_version, ancestors.component_version)
                 else requests.component_version

@@ -21,16 +21,16 @@ copies_compared as (
 
     select
         received.*,
-        cast(count(*) over (partition by attempt_id, record_hash) - 1 as bigint)
+        cast(count(*) over (partition by received.attempt_id, received.record_hash) - 1 as bigint)
             as exact_duplicates,
         row_number() over (
-            partition by attempt_id, record_hash order by ingested_at, record_hash
+            partition by received.attempt_id, received.record_hash order by received.ingested_at, received.record_hash
         ) as copy_number,
-        min(ingested_at) over (partition by attempt_id, record_hash) as first_ingested_at,
-        min(record_hash) over (partition by attempt_id)
-        <> max(record_hash) over (partition by attempt_id) as is_changed
+        min(received.ingested_at) over (partition by received.attempt_id, received.record_hash) as first_ingested_at,
+        min(received.record_hash) over (partition by received.attempt_id)
+        <> max(received.record_hash) over (partition by received.attempt_id) as is_changed
     from received
-    where copies > 1
+    where received.copies > 1
 
 ),
 
@@ -38,12 +38,12 @@ copies_compared as (
 repeated_payloads as (
 
     select
-        copies_compared.* exclude (copy_number, first_ingested_at),
+        copies_compared.* exclude (copies_compared.copy_number, copies_compared.first_ingested_at),
         row_number() over (
-            partition by attempt_id order by first_ingested_at desc, record_hash desc
+            partition by copies_compared.attempt_id order by copies_compared.first_ingested_at desc, copies_compared.record_hash desc
         ) as version_age
     from copies_compared
-    where copy_number = 1
+    where copies_compared.copy_number = 1
 
 ),
 
@@ -94,37 +94,37 @@ final as (
 
     select
         identified.*,
-        is_changed and is_mutable and version_age > 1 as is_superseded,
+        identified.is_changed and identified.is_mutable and identified.version_age > 1 as is_superseded,
         case
             when
-                started_at is null
-                or started_at < cast('2020-01-01' as timestamp)
-                or started_at >= cast('2100-01-01' as timestamp)
+                identified.started_at is null
+                or identified.started_at < cast('2020-01-01' as timestamp)
+                or identified.started_at >= cast('2100-01-01' as timestamp)
                 then 'TS_RANGE'
             when
-                started_at > {{ dbt.dateadd('second', var('future_tolerance_seconds'), 'ingested_at') }}
+                identified.started_at > {{ dbt.dateadd('second', var('future_tolerance_seconds'), 'ingested_at') }}
                 then 'FUTURE_TS'
-            when is_changed and not is_mutable then 'CONFLICT_DUP'
-            when cache_read_tokens is null then 'METADATA_PARSE'
+            when identified.is_changed and not identified.is_mutable then 'CONFLICT_DUP'
+            when identified.cache_read_tokens is null then 'METADATA_PARSE'
             when
-                context_tokens is null
-                or input_uncached_tokens is null
-                or output_tokens is null
-                or input_audio_tokens is null
-                or input_image_tokens is null
-                or output_audio_tokens is null
+                identified.context_tokens is null
+                or identified.input_uncached_tokens is null
+                or identified.output_tokens is null
+                or identified.input_audio_tokens is null
+                or identified.input_image_tokens is null
+                or identified.output_audio_tokens is null
                 then 'TOKEN_PARSE'
             when
-                context_tokens < 0
-                or output_tokens < 0
-                or cache_read_tokens < 0
-                or cache_write_5m_tokens < 0
-                or coalesce(cache_write_1h_tokens, 0) < 0
+                identified.context_tokens < 0
+                or identified.output_tokens < 0
+                or identified.cache_read_tokens < 0
+                or identified.cache_write_5m_tokens < 0
+                or coalesce(identified.cache_write_1h_tokens, 0) < 0
                 then 'TOKEN_NEGATIVE'
-            when input_uncached_tokens < 0 then 'TOKEN_NEGATIVE_NET'
+            when identified.input_uncached_tokens < 0 then 'TOKEN_NEGATIVE_NET'
             when
-                context_tokens + output_tokens
-                > context_window_tokens * {{ var('impossible_context_multiple') }}
+                identified.context_tokens + identified.output_tokens
+                > identified.context_window_tokens * {{ var('impossible_context_multiple') }}
                 then 'TOKEN_IMPOSSIBLE'
         end as quarantine_reason
     from identified

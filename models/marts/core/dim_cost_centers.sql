@@ -7,11 +7,17 @@ cost_centers as (
 -- Members that stand for missing knowledge, where the company does not name them itself.
 members as (
 
-    select 'UNOWNED' as cost_center_id, 'Use without an owner' as cost_center_name
+    select
+        'UNOWNED' as cost_center_id,
+        'Use without an owner' as cost_center_name
     union all
-    select 'UNATTRIBUTED' as cost_center_id, 'Invoice money without a known user' as cost_center_name
+    select
+        'UNATTRIBUTED' as cost_center_id,
+        'Invoice money without a known user' as cost_center_name
     union all
-    select 'UNALLOCATED' as cost_center_id, 'Shared or missing money' as cost_center_name
+    select
+        'UNALLOCATED' as cost_center_id,
+        'Shared or missing money' as cost_center_name
 
 ),
 

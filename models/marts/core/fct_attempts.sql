@@ -36,9 +36,11 @@ spread_interactions as (
     select interaction_id
     from {{ received }}
     {%- if is_incremental() %}
-    where interaction_id in (
-        select interaction_id from {{ received }} where {{ falls_on_dates('started_at', dates) }}
-    )
+    where
+        interaction_id in (
+            select interaction_id from {{ received }}
+            where {{ falls_on_dates('started_at', dates) }}
+        )
     {%- endif %}
     group by interaction_id
     having min(attempt_date) <> max(attempt_date)
@@ -68,8 +70,9 @@ flagged as (
         coalesce(spread_interaction_dates.interaction_date, attempts.attempt_date)
             as interaction_date,
         -- A committed attempt has no cost of its own: the commitment engine sets its rate.
-        case when pricing_mode <> 'committed' or billing_status = 'not_billable'
-            then contracted_cost_usd
+        case
+            when pricing_mode <> 'committed' or billing_status = 'not_billable'
+                then contracted_cost_usd
         end as effective_cost_usd,
         case
             when status = 'client_cancelled' and contracted_cost_usd > 0 then 'W03'

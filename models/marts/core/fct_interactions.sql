@@ -41,14 +41,14 @@ ordered as (
     select
         attempts.*,
         row_number() over (
-            partition by interaction_id order by started_at, attempt_id
+            partition by attempts.interaction_id order by attempts.started_at, attempts.attempt_id
         ) as attempt_order,
         row_number() over (
-            partition by interaction_id
-            order by coalesce(effective_cost_usd, 0) desc, started_at desc, attempt_id desc
+            partition by attempts.interaction_id
+            order by coalesce(attempts.effective_cost_usd, 0) desc, attempts.started_at desc, attempts.attempt_id desc
         ) as cost_order,
         row_number() over (
-            partition by interaction_id order by started_at desc, attempt_id desc
+            partition by attempts.interaction_id order by attempts.started_at desc, attempts.attempt_id desc
         ) as reverse_order
     from attempts
 

@@ -12,15 +12,15 @@ rejected as (
 
     select
         attempts.*,
-        coalesce(quarantine_reason, 'AMBIGUOUS_DUP') as rejection_reason,
-        case when quarantine_reason is null then exact_duplicates else 1 end as rejected_rows,
+        coalesce(attempts.quarantine_reason, 'AMBIGUOUS_DUP') as rejection_reason,
+        case when attempts.quarantine_reason is null then attempts.exact_duplicates else 1 end as rejected_rows,
         case
-            when gateway_reported_cost_usd > 0 then gateway_reported_cost_usd
-            else cast(contracted_rated_usd as decimal(38, 12))
+            when attempts.gateway_reported_cost_usd > 0 then attempts.gateway_reported_cost_usd
+            else cast(attempts.contracted_rated_usd as decimal(38, 12))
         end as own_estimate_usd,
         case
-            when gateway_reported_cost_usd > 0 then 'gateway'
-            when contracted_rated_usd is not null then 'rated'
+            when attempts.gateway_reported_cost_usd > 0 then 'gateway'
+            when attempts.contracted_rated_usd is not null then 'rated'
             else 'none'
         end as estimate_basis
     from attempts
@@ -32,11 +32,11 @@ ordered as (
     select
         rejected.*,
         row_number() over (
-            partition by attempt_id order by ingested_at, record_hash
+            partition by rejected.attempt_id order by rejected.ingested_at, rejected.record_hash
         ) as payload_number,
         row_number() over (
-            partition by attempt_id
-            order by coalesce(own_estimate_usd, 0) desc, ingested_at, record_hash
+            partition by rejected.attempt_id
+            order by coalesce(rejected.own_estimate_usd, 0) desc, rejected.ingested_at, rejected.record_hash
         ) as estimate_order
     from rejected
 

@@ -18,12 +18,12 @@ classified as (
     select
         requests.*,
         case
-            when source_record_id like 'synthetic:%' and quarantine_reason is null
-                then exact_duplicates
+            when requests.source_record_id like 'synthetic:%' and requests.quarantine_reason is null
+                then requests.exact_duplicates
             else 0
         end as ambiguous_rows,
         case
-            when ended_at is not null and ingested_at >= ended_at
+            when requests.ended_at is not null and requests.ingested_at >= requests.ended_at
                 then {{ dbt.datediff('ended_at', 'ingested_at', 'second') }}
         end as arrival_lag_seconds
     from requests

@@ -76,25 +76,25 @@ extracted as (
             'team_id', 'end_user', 'session_id', 'status', 'agent_id',
             'request_duration_ms', 'document',
         ]) }} as record_hash,
-        coalesce(_loaded_at, created_at, endtime) as ingested_at,
-        coalesce(nullif(request_id, ''), 'synthetic:' || {{ dbt.hash(
+        coalesce(documents._loaded_at, documents.created_at, documents.endtime) as ingested_at,
+        coalesce(nullif(documents.request_id, ''), 'synthetic:' || {{ dbt.hash(
             "coalesce(api_key, '') || '|' || coalesce(model, '') || '|' || coalesce(session_id, '') || '|'"
             ~ " || cast(coalesce(prompt_tokens, -1) as varchar) || '|' || cast(coalesce(completion_tokens, -1) as varchar) || '|'"
             ~ " || cast(" ~ epoch_microseconds('starttime') ~ " as varchar)"
         ) }}) as record_id,
-        coalesce(cache_hit, '') = 'True' as is_gateway_cache_hit,
+        coalesce(documents.cache_hit, '') = 'True' as is_gateway_cache_hit,
         {{ token_count('retries') }} as retries_reported,
         {{ token_count('fallbacks') }} as fallbacks_reported,
-        coalesce(usage_service_tier, asked_service_tier) as service_tier_served,
-        case when document is not null then {{ token_count('cached') }} end as cache_read_tokens,
+        coalesce(documents.usage_service_tier, documents.asked_service_tier) as service_tier_served,
+        case when documents.document is not null then {{ token_count('cached') }} end as cache_read_tokens,
         -- Without the split by lifetime all written tokens are taken as 5 minutes.
         case
-            when document is null then null
-            when written_5m is null and written_1h is null then {{ token_count('written') }}
+            when documents.document is null then null
+            when documents.written_5m is null and documents.written_1h is null then {{ token_count('written') }}
             else {{ token_count('written_5m') }}
         end as cache_write_5m_tokens,
         {{ token_count('written_1h') }} as cache_write_1h_tokens,
-        written_1h is not null or {{ token_count('written') }} = 0 as is_cache_lifetime_known,
+        documents.written_1h is not null or {{ token_count('written') }} = 0 as is_cache_lifetime_known,
         {{ token_count('reasoning') }} as reasoning_tokens,
         {{ token_count('audio_in') }} as input_audio_tokens,
         {{ token_count('image_in') }} as input_image_tokens,

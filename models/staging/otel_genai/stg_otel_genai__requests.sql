@@ -95,22 +95,22 @@ named as (
     select
         documents.*,
         coalesce(
-            nullif(operation_name, ''),
-            nullif(request_type, ''),
-            case when document is null then {{ dbt.split_part('span_name', "' '", 1) }} end
+            nullif(documents.operation_name, ''),
+            nullif(documents.request_type, ''),
+            case when documents.document is null then {{ dbt.split_part('span_name', "' '", 1) }} end
         ) as operation_word,
-        coalesce(nullif(provider_name, ''), nullif(system_name, '')) as provider,
-        coalesce(nullif(input_count, ''), nullif(prompt_count, '')) as input_text,
-        coalesce(nullif(output_count, ''), nullif(completion_count, '')) as output_text,
-        coalesce(nullif(written, ''), nullif(created, '')) as written_text,
-        nullif(coalesce(nullif(asked_tier, ''), old_asked_tier), '') as tier_asked,
-        nullif(coalesce(nullif(served_tier, ''), old_served_tier), '') as tier_served,
-        coalesce(nullif(agent_id, ''), nullif(agent_name, '')) as agent,
-        lower(coalesce(nullif(environment_name, ''), old_environment_name)) as environment_word,
-        lower(coalesce(error_type, '')) as error_name,
-        coalesce(nullif(error_code, ''), error_type) as error_number,
-        coalesce(error_type, '') <> ''
-        or coalesce(status_code, '') in ('2', 'ERROR', 'STATUS_CODE_ERROR') as is_error
+        coalesce(nullif(documents.provider_name, ''), nullif(documents.system_name, '')) as provider,
+        coalesce(nullif(documents.input_count, ''), nullif(documents.prompt_count, '')) as input_text,
+        coalesce(nullif(documents.output_count, ''), nullif(documents.completion_count, '')) as output_text,
+        coalesce(nullif(documents.written, ''), nullif(documents.created, '')) as written_text,
+        nullif(coalesce(nullif(documents.asked_tier, ''), documents.old_asked_tier), '') as tier_asked,
+        nullif(coalesce(nullif(documents.served_tier, ''), documents.old_served_tier), '') as tier_served,
+        coalesce(nullif(documents.agent_id, ''), nullif(documents.agent_name, '')) as agent,
+        lower(coalesce(nullif(documents.environment_name, ''), documents.old_environment_name)) as environment_word,
+        lower(coalesce(documents.error_type, '')) as error_name,
+        coalesce(nullif(documents.error_code, ''), documents.error_type) as error_number,
+        coalesce(documents.error_type, '') <> ''
+        or coalesce(documents.status_code, '') in ('2', 'ERROR', 'STATUS_CODE_ERROR') as is_error
     from documents
 
 ),
@@ -121,24 +121,24 @@ inference as (
     select
         named.*,
         case
-            when operation_word in (
+            when named.operation_word in (
                 'chat', 'acompletion', 'completion', 'anthropic_messages', 'aresponses', 'responses'
             ) then 'chat'
-            when operation_word in ('text_completion', 'generate_content') then operation_word
-            when operation_word in ('embeddings', 'aembedding', 'embedding') then 'embeddings'
+            when named.operation_word in ('text_completion', 'generate_content') then named.operation_word
+            when named.operation_word in ('embeddings', 'aembedding', 'embedding') then 'embeddings'
             else 'unknown'
         end as operation
     from named
     where
-        operation_word in (
+        named.operation_word in (
             'chat', 'text_completion', 'generate_content', 'embeddings', 'acompletion',
             'completion', 'anthropic_messages', 'aresponses', 'responses', 'aembedding',
             'embedding', 'litellm_request'
         )
         -- A call type of the gateway that is not known yet still costs money.
         or (
-            gateway_call_id <> ''
-            and coalesce(operation_word, '') not in (
+            named.gateway_call_id <> ''
+            and coalesce(named.operation_word, '') not in (
                 'invoke_agent', 'invoke_workflow', 'execute_tool', 'retrieval', 'plan',
                 'create_agent', 'fetch_response'
             )
@@ -155,18 +155,18 @@ extracted as (
             'scope_name', 'scope_version', 'schema_url', 'started_at', 'ended_at', 'document',
             'resource_document',
         ]) }} as record_hash,
-        coalesce(trace_id || span_id, 'synthetic:' || {{ dbt.hash(
+        coalesce(inference.trace_id || inference.span_id, 'synthetic:' || {{ dbt.hash(
             "coalesce(trace_id, '') || '|' || coalesce(span_id, '') || '|' || coalesce(parent_span_id, '') || '|'"
             ~ " || coalesce(span_name, '') || '|' || coalesce(cast(document as varchar), '') || '|'"
             ~ " || coalesce(cast(" ~ epoch_microseconds('started_at') ~ " as varchar), '')"
         ) }}) as record_id,
-        case when document is not null then {{ token_count('input_text') }} end as input_tokens,
-        case when document is not null then {{ token_count('output_text') }} end
+        case when inference.document is not null then {{ token_count('input_text') }} end as input_tokens,
+        case when inference.document is not null then {{ token_count('output_text') }} end
             as all_output_tokens,
-        case when document is not null then {{ token_count("nullif(cached, '')") }} end
+        case when inference.document is not null then {{ token_count("nullif(cached, '')") }} end
             as cache_read_tokens,
         -- The conventions do not tell lifetimes apart: all written tokens are taken as 5 minutes.
-        case when document is not null then {{ token_count('written_text') }} end
+        case when inference.document is not null then {{ token_count('written_text') }} end
             as cache_write_5m_tokens,
         0 as cache_write_1h_tokens,
         {{ token_count("nullif(reasoning, '')") }} as reasoning_tokens,

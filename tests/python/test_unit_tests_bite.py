@@ -1,0 +1,303 @@
+"""Every unit test of a money rule fails when its rule is broken.
+
+Each case changes one piece of SQL in a copy of the project and expects the unit test that states
+the rule to fail. A case whose text is no longer in the project fails too: the rule has moved, and
+so must the case.
+"""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from dbt_runs import PROJECT, SAMPLE_DATA, DbtRun, run_dbt
+
+STAGING = "models/staging/litellm/stg_litellm__requests.sql"
+REQUESTS = "models/intermediate/requests/"
+RATING = "models/intermediate/rating/"
+
+
+@dataclass(frozen=True)
+class BrokenRule:
+    """One textual change of a file, and the unit test that must notice it."""
+
+    name: str
+    file: str
+    text: str
+    changed_text: str
+    unit_test: str
+
+
+BROKEN_RULES = (
+    BrokenRule(
+        "a price also holds at the instant at which it ends",
+        RATING + "int_attempts_carded.sql",
+        "classified.started_at < price_cards.valid_until_at",
+        "classified.started_at <= price_cards.valid_until_at",
+        "a_price_cut_within_a_month_holds_from_its_first_instant",
+    ),
+    BrokenRule(
+        "a context band includes its upper bound",
+        RATING + "int_attempts_carded.sql",
+        "classified.context_tokens < price_cards.context_until_tokens",
+        "classified.context_tokens <= price_cards.context_until_tokens",
+        "the_whole_prompt_chooses_the_band_and_its_boundary_belongs_to_the_lower_one",
+    ),
+    BrokenRule(
+        "the band is chosen by prompt and answer together",
+        RATING + "int_attempts_carded.sql",
+        "classified.context_tokens >= price_cards.context_from_tokens",
+        "classified.context_tokens + classified.output_tokens >= price_cards.context_from_tokens",
+        "the_whole_prompt_chooses_the_band_and_its_boundary_belongs_to_the_lower_one",
+    ),
+    BrokenRule(
+        "a failure is billed by the gateway's own estimate",
+        RATING + "int_attempts_carded.sql",
+        "usage_source = 'provider' and billable_tokens > 0",
+        "billable_tokens > 0",
+        "what_a_provider_bills_for_follows_from_how_the_call_ended",
+    ),
+    BrokenRule(
+        "a replay from the gateway's cache is billed",
+        RATING + "int_attempts_carded.sql",
+        "when is_gateway_cache_hit then 'not_billable'",
+        "when is_gateway_cache_hit then 'billable'",
+        "what_a_provider_bills_for_follows_from_how_the_call_ended",
+    ),
+    BrokenRule(
+        "cached tokens are not charged",
+        "macros/rated_usd.sql",
+        "'input_uncached', 'cache_read', 'cache_write_5m'",
+        "'input_uncached', 'cache_write_5m'",
+        "every_class_of_tokens_is_charged_once_at_its_own_price",
+    ),
+    BrokenRule(
+        "a missing price counts as 0",
+        "macros/rated_usd.sql",
+        "* {{ prices }}_{{ token_class }}_usd_per_million",
+        "* coalesce({{ prices }}_{{ token_class }}_usd_per_million, 0)",
+        "a_call_without_a_price_has_no_cost_but_a_reason_and_an_exposure",
+    ),
+    BrokenRule(
+        "a list price is owed where a contract exists",
+        RATING + "int_price_card_rows.sql",
+        "case when prices.price_kind = 'contracted' then 1 else 2 end as kind_rank",
+        "case when prices.price_kind = 'contracted' then 2 else 1 end as kind_rank",
+        "a_contract_price_is_owed_and_the_list_price_stands_beside_it",
+    ),
+    BrokenRule(
+        "a price for any account goes before one for this account",
+        RATING + "int_price_card_rows.sql",
+        "case when prices.billing_account_id = '*' then 2 else 1 end as account_rank",
+        "case when prices.billing_account_id = '*' then 1 else 2 end as account_rank",
+        "a_named_account_goes_before_any_account",
+    ),
+    BrokenRule(
+        "a price for any region goes before one for this region",
+        RATING + "int_price_card_rows.sql",
+        "case when prices.region_id = '*' then 2 else 1 end as region_rank",
+        "case when prices.region_id = '*' then 1 else 2 end as region_rank",
+        "a_named_region_goes_before_any_region",
+    ),
+    BrokenRule(
+        "of two recordings of a price the earlier one holds",
+        RATING + "int_price_card_rows.sql",
+        "recorded_at desc",
+        "recorded_at",
+        "of_equally_specific_prices_the_latest_recorded_corrects_the_window_it_covers",
+    ),
+    BrokenRule(
+        "an ended price still rates",
+        RATING + "int_price_card_rows.sql",
+        "prices.valid_until_at >= segments.ends_at as is_in_force",
+        "prices.valid_until_at >= prices.valid_from_at as is_in_force",
+        "an_ended_price_rates_nothing_and_estimates_until_there_is_a_newer_one",
+    ),
+    BrokenRule(
+        "any kind of exchange rate converts a price",
+        RATING + "int_prices_in_usd.sql",
+        "rate_type = 'month_avg'\n        and to_currency",
+        "to_currency",
+        "a_foreign_price_takes_each_months_rate_and_a_month_without_a_rate_has_no_price",
+    ),
+    BrokenRule(
+        "what is recorded later counts already",
+        "macros/known_rows.sql",
+        """{{ recorded_at }} <= cast('{{ var("as_of") }}' as timestamp)""",
+        "1 = 1",
+        "a_price_recorded_after_the_knowledge_time_does_not_count_yet",
+    ),
+    BrokenRule(
+        "a step of the volume starts one unit early",
+        RATING + "int_graduated_volumes_monthly.sql",
+        ") - card_rows.volume_from_units as decimal(20, 0)",
+        ") - card_rows.volume_from_units + 1 as decimal(20, 0)",
+        "each_step_of_a_months_volume_costs_its_own_price",
+    ),
+    BrokenRule(
+        "the remainder of a split is lost",
+        RATING + "int_graduated_costs.sql",
+        "then total_parts - sum(share_parts) over (",
+        "then 0 * sum(share_parts) over (",
+        "a_months_graduated_cost_is_split_at_its_blended_rate_to_the_last_decimal",
+    ),
+    BrokenRule(
+        "a meter without a price is left out of the sum",
+        RATING + "int_meter_costs.sql",
+        "when count(*) = count({{ purpose }}_cost_usd)",
+        "when count({{ purpose }}_cost_usd) > 0",
+        "meters_cost_units_times_the_price_of_their_own_quantity",
+    ),
+    BrokenRule(
+        "a commitment still serves at the instant at which its term ends",
+        RATING + "int_attempts_identified.sql",
+        "and with_keys.deployment_id = pools.deployment_id\n"
+        "            and with_keys.started_at >= pools.valid_from_at\n"
+        "            and with_keys.started_at < pools.valid_until_at",
+        "and with_keys.deployment_id = pools.deployment_id\n"
+        "            and with_keys.started_at >= pools.valid_from_at\n"
+        "            and with_keys.started_at <= pools.valid_until_at",
+        "trap_12_a_call_is_committed_by_its_deployment_while_the_commitment_runs",
+    ),
+    BrokenRule(
+        "the source farthest from the provider bears the cost",
+        RATING + "int_chained_duplicates.sql",
+        "order by requests.precedence, requests.attempt_id",
+        "order by requests.precedence desc, requests.attempt_id",
+        "of_several_records_of_one_response_only_the_source_nearest_the_provider_bears_the_cost",
+    ),
+    BrokenRule(
+        "an owner keeps the application at the instant at which the next one takes over",
+        RATING + "int_attempts_owned.sql",
+        "attempts.started_at < application_owners.valid_until_at",
+        "attempts.started_at <= application_owners.valid_until_at",
+        "the_registry_owns_a_call_and_a_tag_speaks_only_for_what_it_does_not_know",
+    ),
+    BrokenRule(
+        "the smallest share stands for an application",
+        REQUESTS + "int_application_owners.sql",
+        "order by ownership.share desc, ownership.party_id",
+        "order by ownership.share, ownership.party_id",
+        "the_largest_share_stands_for_the_application_and_a_tie_goes_to_the_smaller_id",
+    ),
+    BrokenRule(
+        "contradicting copies are accepted",
+        REQUESTS + "int_requests_resolved.sql",
+        "when is_changed and not is_mutable then 'CONFLICT_DUP'",
+        "when false then 'CONFLICT_DUP'",
+        "payloads_of_an_immutable_source_that_differ_are_all_refused",
+    ),
+    BrokenRule(
+        "cached tokens stay in the uncached ones",
+        "macros/disjoint_tokens.sql",
+        "- {{ tokens_if('is_cache_read_in_input', 'cache_read_tokens') }}\n",
+        "\n",
+        "cache_classes_are_taken_out_of_an_inclusive_prompt_once",
+    ),
+    BrokenRule(
+        "the asked tier is priced, not the served one",
+        STAGING,
+        "coalesce(usage_service_tier, asked_service_tier) as service_tier_served",
+        "coalesce(asked_service_tier, usage_service_tier) as service_tier_served",
+        "trap_14_no_tier_is_on_demand_and_the_served_tier_goes_before_the_asked_one",
+    ),
+    BrokenRule(
+        "every answered cache lookup counts as a hit",
+        STAGING,
+        "coalesce(cache_hit, '') = 'True'",
+        "coalesce(cache_hit, '') <> 'False'",
+        "trap_2_only_the_text_true_is_a_cache_hit_and_a_hit_names_no_response",
+    ),
+)
+
+
+@dataclass(frozen=True)
+class ProjectCopy:
+    """A copy of the project to break, and a workspace with a built database for its unit tests."""
+
+    project: Path
+    workspace: Path
+
+    def unit_test_results(self, names: set[str]) -> dict[str, str]:
+        """Runs the unit tests of these names: status by name. Fails where dbt stops before."""
+        run = run_dbt(["test", "--select", *sorted(names)], self.workspace, project=self.project)
+        assert run.error == "" and run.statuses, run.error or "no unit test was found"
+        return {unique_id.split(".")[3]: status for unique_id, status in run.statuses.items()}
+
+    def results_when_broken(self, rules: list[BrokenRule]) -> dict[str, str]:
+        """Breaks the rules together, runs their unit tests, and mends the files again."""
+        originals = {rule.file: (self.project / rule.file).read_text() for rule in rules}
+        for rule in rules:
+            changed = originals[rule.file].replace(rule.text, rule.changed_text)
+            (self.project / rule.file).write_text(changed)
+        try:
+            return self.unit_test_results({rule.unit_test for rule in rules})
+        finally:
+            for name, text in originals.items():
+                (self.project / name).write_text(text)
+
+
+def rounds_of(rules: tuple[BrokenRule, ...]) -> list[list[BrokenRule]]:
+    """Rules that can be broken together: one per model, as unit tests see no other model's SQL.
+
+    A macro serves several models, so each has a round of its own.
+    """
+    rounds: list[list[BrokenRule]] = []
+    for rule in rules:
+        free = [
+            together
+            for together in rounds
+            if not rule.file.startswith("macros/")
+            and not any(other.file == rule.file for other in together)
+            and not together[0].file.startswith("macros/")
+        ]
+        if free:
+            free[0].append(rule)
+        else:
+            rounds.append([rule])
+    return rounds
+
+
+@pytest.fixture(scope="module")
+def project_copy(tmp_path_factory: pytest.TempPathFactory, sample_build: DbtRun) -> ProjectCopy:
+    """The copy, with the sample company's database."""
+    folder = tmp_path_factory.mktemp("bite")
+    shutil.copytree(
+        PROJECT,
+        folder / "project",
+        ignore=shutil.ignore_patterns(
+            ".*", "*.duckdb*", "logs", "published", "python", "sample_data", "target"
+        ),
+    )
+    (folder / "project" / "sample_data").symlink_to(SAMPLE_DATA)
+    (folder / "workspace").mkdir()
+    shutil.copy(sample_build.database, folder / "workspace" / "ai_finops.duckdb")
+    return ProjectCopy(folder / "project", folder / "workspace")
+
+
+@pytest.fixture(scope="module")
+def results(project_copy: ProjectCopy) -> dict[str, str]:
+    """Status of each broken rule's unit test, by the rule's name."""
+    found: dict[str, str] = {}
+    for together in rounds_of(BROKEN_RULES):
+        by_test = project_copy.results_when_broken(together)
+        found.update({rule.name: by_test[rule.unit_test] for rule in together})
+    return found
+
+
+def test_the_unit_tests_hold_on_the_project_as_it_is(project_copy: ProjectCopy) -> None:
+    names = {rule.unit_test for rule in BROKEN_RULES}
+    assert project_copy.unit_test_results(names) == dict.fromkeys(names, "pass")
+
+
+@pytest.mark.parametrize("rule", BROKEN_RULES, ids=lambda rule: rule.name.replace(" ", "_"))
+def test_the_text_that_is_broken_stands_once_in_the_project(rule: BrokenRule) -> None:
+    assert (PROJECT / rule.file).read_text().count(rule.text) == 1
+
+
+@pytest.mark.parametrize("rule", BROKEN_RULES, ids=lambda rule: rule.name.replace(" ", "_"))
+def test_a_broken_rule_fails_its_unit_test(rule: BrokenRule, results: dict[str, str]) -> None:
+    # 'error' would only say that the changed SQL does not run.
+    assert results[rule.name] == "fail"
