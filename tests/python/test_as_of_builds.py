@@ -12,8 +12,8 @@ from dbt_runs import SAMPLE_DATA, DbtRun, run_dbt
 from raw_files import BUILD, BUILD_WITHOUT_SEEDS, mart_differences
 from test_oracle_agrees import assert_agreement, compute
 
+# One second before the correction was recorded; the two moments around the new price follow it.
 BEFORE_CORRECTION = "2026-10-10 08:59:59"
-AT_CORRECTION = "2026-10-10 09:00:00"
 BEFORE_NANO_PRICE = "2026-10-29 00:00:00"
 AFTER_NANO_PRICE = "2026-10-31 00:00:00"
 LATER = "2030-01-01 00:00:00"
@@ -50,7 +50,7 @@ def figures(run: DbtRun) -> KnownThen:
         other_days_usd=run.value(
             f"""
             select sum(contracted_cost_usd) from fct_attempts
-            where not ({SEPTEMBER_SUMMARIES}) and started_at < '2026-10-09'
+            where not ({SEPTEMBER_SUMMARIES}) and started_at < '2026-10-08'
             """
         ),
     )
@@ -67,7 +67,7 @@ class History:
 
 @pytest.fixture(scope="module")
 def history(tmp_path_factory: pytest.TempPathFactory) -> History:
-    """The two stories' calls out of the sample company's log: in five builds of one database."""
+    """The two stories' calls out of the sample company's log: in four builds of one database."""
     workspace = tmp_path_factory.mktemp("as_of")
     raw_path = workspace / "raw"
     (raw_path / "litellm").mkdir(parents=True)
@@ -86,9 +86,7 @@ def history(tmp_path_factory: pytest.TempPathFactory) -> History:
         )
     known = {}
     # The order makes knowledge grow, shrink and grow again.
-    for number, as_of in enumerate(
-        (AFTER_NANO_PRICE, BEFORE_CORRECTION, AT_CORRECTION, BEFORE_NANO_PRICE, LATER)
-    ):
+    for number, as_of in enumerate((AFTER_NANO_PRICE, BEFORE_CORRECTION, BEFORE_NANO_PRICE, LATER)):
         run = run_dbt(
             BUILD_WITHOUT_SEEDS if number else BUILD,
             workspace,
@@ -114,12 +112,12 @@ def test_calls_are_rated_once_their_price_is_recorded(history: History) -> None:
 
 def test_a_price_correction_counts_from_its_recording(history: History) -> None:
     assert history.known[BEFORE_CORRECTION].september_usd == Decimal("261.00")
-    assert history.known[AT_CORRECTION].september_usd == Decimal("247.95")
+    assert history.known[BEFORE_NANO_PRICE].september_usd == Decimal("247.95")
+    assert history.known[LATER].september_usd == Decimal("247.95")
 
 
 def test_a_price_correction_touches_its_own_window_only(history: History) -> None:
-    before, after = history.known[BEFORE_CORRECTION], history.known[AT_CORRECTION]
-    assert before.attempts == after.attempts
+    before, after = history.known[BEFORE_CORRECTION], history.known[BEFORE_NANO_PRICE]
     assert before.other_days_usd == after.other_days_usd
 
 

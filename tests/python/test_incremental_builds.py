@@ -31,8 +31,7 @@ from raw_files import (
 )
 
 LITELLM_ONLY = {"sources": ["litellm"]}
-INCREMENTAL = ("int_requests_received", "fct_attempts", "fct_interactions")
-HISTORIES = 3
+HISTORIES = 2
 
 
 def deliveries() -> list[Row]:
@@ -59,9 +58,6 @@ def deliveries() -> list[Row]:
         spend_log("changed", "2026-10-03 08:00:00"),
         spend_log("changed", "2026-10-03 08:00:00", prompt=2000, _loaded_at="2026-10-06 00:00:00"),
         spend_log("beside-changed", "2026-10-03 09:00:00"),
-        # The same, on another date than the first.
-        spend_log("redated", "2026-10-04 08:00:00"),
-        spend_log("redated", "2026-10-05 08:00:00", _loaded_at="2026-10-06 00:00:00"),
         # A day loses its only row.
         spend_log("lonely", "2026-10-07 08:00:00"),
         spend_log("lonely", "2026-10-07 08:00:00", prompt=2000, _loaded_at="2026-10-09 00:00:00"),
@@ -79,6 +75,8 @@ def deliveries() -> list[Row]:
         # Together above the first step of a graduated price: each day hangs on the whole month.
         spend_log("embedded-1", "2026-10-12 08:00:00", prompt=700_000_000, **embedding),
         spend_log("embedded-2", "2026-10-13 08:00:00", prompt=800_000_000, **embedding),
+        # After the window of a price correction.
+        spend_log("after", "2026-10-16 08:00:00"),
         # Without a price.
         spend_log("unknown", "2026-10-14 08:00:00", model="nobody-knows-me", spend=0.000001),
     ]
@@ -125,8 +123,8 @@ def at_once(base: Base, tmp_path_factory: pytest.TempPathFactory) -> DbtRun:
     folder = tmp_path_factory.mktemp("at_once")
     raw_path = write_spend_logs(folder / "raw", deliveries())
     run = base.build(base.start(folder / "build"), raw_path)
-    assert run.value("select count(*) from fct_attempts") == 16
-    assert run.value("select sum(rejected_rows) from rpt_quarantined_records") == 11
+    assert run.value("select count(*) from fct_attempts") == 15
+    assert run.value("select sum(rejected_rows) from rpt_quarantined_records") == 9
     return run
 
 
@@ -142,6 +140,17 @@ def rebuilt_dates(run: DbtRun, model: str) -> set[date]:
             dates.add(day)
             day += timedelta(days=1)
     return dates
+
+
+def rebuilt_attempts(run: DbtRun) -> set[date]:
+    """The same for the attempts, without dates that have none: they are looked at every time."""
+    rejected = run.rows(
+        """
+        select attempt_date from int_request_days
+        where attempt_date not in (select attempt_date from fct_attempts)
+        """
+    )
+    return rebuilt_dates(run, "fct_attempts") - {day for (day,) in rejected}
 
 
 def october(*days: int) -> set[date]:
@@ -216,52 +225,54 @@ def test_unchanged_input_changes_nothing(base: Base, grown: Grown, tmp_path: Pat
     again = branch(grown, tmp_path)
     run = base.build(again.workspace, again.raw_path)
     assert mart_differences(run.database, grown.run.database) == {}
-    for model in INCREMENTAL:
-        assert rebuilt_dates(run, model) == set(), model
+    assert rebuilt_dates(run, "int_requests_received") == set()
+    assert rebuilt_attempts(run) == set()
+    assert rebuilt_dates(run, "fct_interactions") == set()
 
 
 def test_only_the_dates_of_arriving_rows_are_built_again(
     base: Base, grown: Grown, tmp_path: Path
 ) -> None:
+    moving = """
+        select interaction_date, attempts from fct_interactions where interaction_id = 'moves'
+    """
+    assert grown.run.rows(moving) == [(date(2026, 10, 8), 2)]
     later = branch(grown, tmp_path)
     write_spend_logs(
         later.raw_path,
         [
-            # A day alone, a contradiction that empties its day, a day that is new.
             spend_log("one-more", "2026-10-10 09:00:00"),
-            spend_log("lonely", "2026-10-07 08:00:00", prompt=3, _loaded_at="2026-11-05 00:00:00"),
             spend_log("new-day", "2026-10-20 09:00:00"),
+            # Contradictions: one empties its day, one takes the first attempt of an interaction.
+            spend_log("lonely", "2026-10-07 08:00:00", prompt=3, _loaded_at="2026-11-05 00:00:00"),
+            spend_log("moves-1", "2026-10-08 23:50:00", prompt=1, interaction_id="moves"),
         ],
         part="_later",
     )
     run = base.build(later.workspace, later.raw_path)
-    assert rebuilt_dates(run, "int_requests_received") == october(7, 10, 20)
-    assert rebuilt_dates(run, "fct_attempts") == october(7, 10, 20)
-    assert rebuilt_dates(run, "fct_interactions") == october(10, 20)
+    assert rebuilt_dates(run, "int_requests_received") == october(7, 8, 10, 20)
+    # The interaction's other attempt lies on the 9th.
+    assert rebuilt_attempts(run) == october(8, 9, 10, 20)
+    assert rebuilt_dates(run, "fct_interactions") == october(8, 9, 10, 20)
+    assert run.rows(moving) == [(date(2026, 10, 9), 1)]
     assert run.rows("select * from fct_attempts where attempt_date = '2026-10-07'") == []
     assert run.rows("select * from fct_interactions where interaction_date = '2026-10-07'") == []
     fresh = full_refresh(base, later.raw_path, tmp_path / "fresh")
     assert mart_differences(run.database, fresh.database) == {}
 
 
-def test_an_interaction_follows_its_first_accepted_attempt(
+def test_a_record_that_comes_again_on_another_date_is_a_contradiction(
     base: Base, grown: Grown, tmp_path: Path
 ) -> None:
-    query = """
-        select interaction_date, attempts from fct_interactions where interaction_id = 'moves'
-    """
-    assert grown.run.rows(query) == [(date(2026, 10, 8), 2)]
     later = branch(grown, tmp_path)
-    write_spend_logs(
-        later.raw_path,
-        [spend_log("moves-1", "2026-10-08 23:50:00", prompt=1, interaction_id="moves")],
-        part="_later",
-    )
+    moved = spend_log("late", "2026-10-15 11:00:00", _loaded_at="2026-11-06 00:00:00")
+    write_spend_logs(later.raw_path, [moved], part="_later")
     run = base.build(later.workspace, later.raw_path)
-    assert run.rows(query) == [(date(2026, 10, 9), 1)]
-    assert rebuilt_dates(run, "fct_attempts") == october(8, 9)
-    fresh = full_refresh(base, later.raw_path, tmp_path / "fresh")
-    assert mart_differences(run.database, fresh.database) == {}
+    assert run.rows("select * from fct_attempts where source_record_id = 'late'") == []
+    refused = run.rows(
+        "select quarantine_reason from rpt_quarantined_records where source_record_id = 'late'"
+    )
+    assert refused == [("CONFLICT_DUP",), ("CONFLICT_DUP",)]
 
 
 def test_a_price_correction_rates_its_own_day_again(
@@ -286,7 +297,8 @@ def test_a_price_correction_rates_its_own_day_again(
     write_seed(project, "contract_prices", [*read_seed(project, "contract_prices"), *corrections])
     later = branch(grown, tmp_path)
     run = base.build(later.workspace, later.raw_path, *BUILD, project=project)
-    assert rebuilt_dates(run, "fct_attempts") == october(10, 11)
+    assert rebuilt_dates(run, "int_requests_received") == october(10, 11)
+    assert rebuilt_attempts(run) == october(11)
     after = dict(run.rows(daily))
     assert {day for day in before if before[day] != after[day]} == october(11)
     assert after[date(2026, 10, 11)] == 2 * before[date(2026, 10, 11)] > Decimal(0)

@@ -39,9 +39,9 @@ def answer(build: DbtRun, row: dict[str, str]) -> Decimal | str:
         where = f"({where}) and not is_memo and line_side <> 'provider_clearing'"
     if row["column"] == "*":
         return Decimal(build.value(f"select count(*) from {row['mart']} where {where}"))
-    values = [value for (value,) in build.rows(
-        f"select {row['column']} from {row['mart']} where {where}"
-    )]
+    values = [
+        value for (value,) in build.rows(f"select {row['column']} from {row['mart']} where {where}")
+    ]
     if any(isinstance(value, str) for value in values):
         assert len(set(values)) == 1, f"{row['column']} holds several values: {sorted(set(values))}"
         return str(values[0])
@@ -86,8 +86,14 @@ def test_every_answerable_story_is_discovered(
 
 def test_a_wrong_answer_is_noticed(sample_build: DbtRun) -> None:
     """The comparison itself can fail: one unit more in the last decimal is an error."""
-    right = {"story_id": "S18", "mart": "fct_attempts", "filter": "cost_center_id = 'UNOWNED'",
-             "column": "contracted_cost_usd", "expected": "0.2484", "tolerance": "0"}
+    right = {
+        "story_id": "S18",
+        "mart": "fct_attempts",
+        "filter": "cost_center_id = 'UNOWNED'",
+        "column": "contracted_cost_usd",
+        "expected": "0.2484",
+        "tolerance": "0",
+    }
     assert not list(wrong_answers(sample_build, [right]))
     assert list(wrong_answers(sample_build, [{**right, "expected": "0.248400000001"}]))
 

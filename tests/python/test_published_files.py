@@ -126,8 +126,10 @@ def run_script(
             resource.setrlimit(resource.RLIMIT_FSIZE, (file_size_limit, file_size_limit))
 
     return subprocess.run(
-        [sys.executable, str(PUBLISH_SCRIPT), "--database", str(database)]
-        + ["--manifest", str(manifest), "--output", str(output)],
+        [
+            *(sys.executable, str(PUBLISH_SCRIPT), "--database", str(database)),
+            *("--manifest", str(manifest), "--output", str(output)),
+        ],
         capture_output=True,
         text=True,
         check=False,

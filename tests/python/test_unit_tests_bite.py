@@ -55,15 +55,15 @@ BROKEN_RULES = (
     BrokenRule(
         "a failure is billed by the gateway's own estimate",
         RATING + "int_attempts_carded.sql",
-        "usage_source = 'provider' and billable_tokens > 0",
-        "billable_tokens > 0",
+        "= 'provider' and",
+        "is not null and",
         "what_a_provider_bills_for_follows_from_how_the_call_ended",
     ),
     BrokenRule(
         "a replay from the gateway's cache is billed",
         RATING + "int_attempts_carded.sql",
-        "when is_gateway_cache_hit then 'not_billable'",
-        "when is_gateway_cache_hit then 'billable'",
+        "is_gateway_cache_hit then 'not_billable'",
+        "is_gateway_cache_hit then 'billable'",
         "what_a_provider_bills_for_follows_from_how_the_call_ended",
     ),
     BrokenRule(
@@ -139,8 +139,8 @@ BROKEN_RULES = (
     BrokenRule(
         "the remainder of a split is lost",
         RATING + "int_graduated_costs.sql",
-        "then total_parts - sum(share_parts) over (",
-        "then 0 * sum(share_parts) over (",
+        "total_parts - sum(",
+        "total_parts - total_parts + 0 * sum(",
         "a_months_graduated_cost_is_split_at_its_blended_rate_to_the_last_decimal",
     ),
     BrokenRule(
@@ -185,8 +185,8 @@ BROKEN_RULES = (
     BrokenRule(
         "contradicting copies are accepted",
         REQUESTS + "int_requests_resolved.sql",
-        "when is_changed and not is_mutable then 'CONFLICT_DUP'",
-        "when false then 'CONFLICT_DUP'",
+        "then 'CONFLICT_DUP'",
+        "and false then 'CONFLICT_DUP'",
         "payloads_of_an_immutable_source_that_differ_are_all_refused",
     ),
     BrokenRule(
@@ -199,15 +199,15 @@ BROKEN_RULES = (
     BrokenRule(
         "the asked tier is priced, not the served one",
         STAGING,
-        "coalesce(usage_service_tier, asked_service_tier) as service_tier_served",
-        "coalesce(asked_service_tier, usage_service_tier) as service_tier_served",
+        "'usage_service_tier': 'usage_object/service_tier'",
+        "'usage_service_tier': 'cost_breakdown/service_tier'",
         "trap_14_no_tier_is_on_demand_and_the_served_tier_goes_before_the_asked_one",
     ),
     BrokenRule(
         "every answered cache lookup counts as a hit",
         STAGING,
-        "coalesce(cache_hit, '') = 'True'",
-        "coalesce(cache_hit, '') <> 'False'",
+        "cache_hit, '') = 'True'",
+        "cache_hit, '') <> 'False'",
         "trap_2_only_the_text_true_is_a_cache_hit_and_a_hit_names_no_response",
     ),
 )
@@ -294,7 +294,8 @@ def test_the_unit_tests_hold_on_the_project_as_it_is(project_copy: ProjectCopy) 
 
 @pytest.mark.parametrize("rule", BROKEN_RULES, ids=lambda rule: rule.name.replace(" ", "_"))
 def test_the_text_that_is_broken_stands_once_in_the_project(rule: BrokenRule) -> None:
-    assert (PROJECT / rule.file).read_text().count(rule.text) == 1
+    occurrences = (PROJECT / rule.file).read_text().count(rule.text)
+    assert occurrences == 1
 
 
 @pytest.mark.parametrize("rule", BROKEN_RULES, ids=lambda rule: rule.name.replace(" ", "_"))

@@ -1,0 +1,92 @@
+{#- Where our cost of a call differs from the gateway's own number, by the first cause that holds.
+
+    dbt show --select compare_with_gateway_cost --limit -1
+
+    The gateway's number is evidence and never posted. `equal` is listed, too, so that the attempts
+    add up; `price_difference` is what no other cause explains. -#}
+with
+
+attempts as (
+    select * from {{ ref('fct_attempts') }}
+    where gateway_reported_cost_usd is not null
+),
+
+-- Deployments at which the gateway logs use without a price: capacity that it takes as paid for.
+-- Some of their calls still cost it something, since it prices cache reads apart.
+free_deployments as (
+    select deployment_id
+    from attempts
+    where
+        billing_status = 'billable'
+        and input_uncached_tokens + output_tokens > 0
+        and gateway_reported_cost_usd = 0
+        and deployment_id is not null
+    group by deployment_id
+),
+
+-- One row per price card.
+cards as (
+    select
+        price_id,
+        max(case when currency <> 'USD' then 1 else 0 end) = 1 as is_converted,
+        max(case when is_graduated then 1 else 0 end) = 1 as is_graduated
+    from {{ ref('dim_price_card_rows') }}
+    where price_purpose = 'contracted'
+    group by price_id
+),
+
+explained as (
+
+    select
+        attempts.provider_id,
+        attempts.contracted_cost_usd,
+        attempts.gateway_reported_cost_usd,
+        attempts.unpriced_exposure_usd,
+        case
+            when attempts.is_gateway_cache_hit then 'gateway_cache_hit'
+            when attempts.unpriced_reason is not null
+                then 'unpriced_' || attempts.unpriced_reason
+            when attempts.contracted_cost_usd = attempts.gateway_reported_cost_usd then 'equal'
+            when not attempts.is_cost_bearing then 'borne_by_another_record'
+            when attempts.billing_status = 'not_billable' then 'failure_charged_by_gateway'
+            when
+                attempts.pricing_mode = 'committed'
+                or free_deployments.deployment_id is not null
+                then 'capacity_logged_at_zero'
+            when attempts.reasoning_tokens > attempts.output_tokens
+                then 'reasoning_charged_above_output'
+            when attempts.usage_source <> 'provider' then 'usage_estimated_by_gateway'
+            when attempts.other_meters is not null then 'other_meters'
+            when cards.is_converted then 'price_in_another_currency'
+            when cards.is_graduated then 'graduated_price'
+            when attempts.list_cost_usd = attempts.gateway_reported_cost_usd
+                then 'contract_price'
+            else 'price_difference'
+        end as cause
+    from attempts
+    left join free_deployments
+        on attempts.deployment_id = free_deployments.deployment_id
+    left join cards
+        on attempts.price_id = cards.price_id
+
+),
+
+final as (
+
+    select
+        cause,
+        provider_id,
+        count(*) as attempts,
+        cast(sum(contracted_cost_usd) as decimal(38, 12)) as contracted_cost_usd,
+        cast(sum(gateway_reported_cost_usd) as decimal(38, 12)) as gateway_reported_cost_usd,
+        cast(
+            sum(contracted_cost_usd - gateway_reported_cost_usd) as decimal(38, 12)
+        ) as difference_usd,
+        cast(sum(unpriced_exposure_usd) as decimal(38, 12)) as unpriced_exposure_usd
+    from explained
+    group by cause, provider_id
+
+)
+
+select * from final
+order by attempts desc, cause, provider_id

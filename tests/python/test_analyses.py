@@ -1,0 +1,155 @@
+"""The analyses answer with numbers that add up, on the sample company and on a real log."""
+
+from __future__ import annotations
+
+from collections import Counter
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+from conftest import LOG_SLICE
+from dbt_runs import DbtRun, run_dbt
+
+LITELLM_ONLY = {"sources": ["litellm"]}
+
+
+def answer(
+    build: DbtRun,
+    analysis: str,
+    raw_path: Path | None = None,
+    variables: dict[str, Any] | None = None,
+) -> list[dict[str, Any]]:
+    """Rows of an analysis on a built database, by column name."""
+    compiled = run_dbt(
+        ["compile", "--select", analysis],
+        build.database.parent,
+        raw_path=raw_path,
+        variables=variables,
+    )
+    assert compiled.succeeded, compiled.everything_said()
+    (path,) = build.target_path.rglob(f"analyses/{analysis}.sql")
+    columns = [name for name, *_ in build.rows(f"describe {path.read_text()}")]
+    return [dict(zip(columns, row, strict=True)) for row in build.rows(path.read_text())]
+
+
+def causes(rows: list[dict[str, Any]]) -> Counter[str]:
+    """Attempts by cause."""
+    counted: Counter[str] = Counter()
+    for row in rows:
+        counted[row["cause"]] += row["attempts"]
+    return counted
+
+
+def assert_explains(
+    build: DbtRun, attempt: str, variables: dict[str, Any], raw: Path | None
+) -> None:
+    """The lines of an attempt add up to what its fact holds, without a remainder."""
+    rows = answer(
+        build,
+        "explain_attempt_cost",
+        raw,
+        {**variables, "attempt_id": attempt} if attempt else variables,
+    )
+    *lines, total = rows
+    wanted = attempt or total["line"].removeprefix("attempt ")
+    ((fact, tokens),) = build.rows(
+        "select contracted_cost_usd, input_uncached_tokens + cache_read_tokens"
+        " + cache_write_5m_tokens + coalesce(cache_write_1h_tokens, 0) + output_tokens"
+        " + input_audio_tokens + output_audio_tokens + input_image_tokens"
+        f" from fct_attempts where attempt_id = '{wanted}'"
+    )
+    assert total["line"] == f"attempt {wanted}"
+    assert total["amount_usd"] == fact
+    assert sum(line["units"] or 0 for line in lines) == tokens
+    if fact is None:
+        assert any(line["amount_usd"] is None for line in lines) or not lines
+    else:
+        assert sum((line["amount_usd"] for line in lines), Decimal(0)) == fact
+    assert all(
+        line["price_row_id"] for line in lines if line["amount_usd"] and line["line"] != "rounding"
+    )
+
+
+def test_the_costliest_attempt_is_explained_unless_another_is_named(sample_build: DbtRun) -> None:
+    *_, total = answer(sample_build, "explain_attempt_cost")
+    assert total["amount_usd"] == sample_build.value(
+        "select max(contracted_cost_usd) from fct_attempts"
+    )
+
+
+@pytest.mark.parametrize(
+    "condition",
+    [
+        "application_id = 'kb-search' and is_cost_bearing",
+        "pricing_mode = 'batch'",
+        "pricing_mode = 'committed'",
+        "application_id = 'claims-index' and attempt_date < '2026-10-01'",
+        "status <> 'success'",
+        "application_id = 'policy-search-index' and attempt_date >= '2026-10-01'",
+    ],
+)
+def test_lines_of_a_sample_attempt_add_up(condition: str, sample_build: DbtRun) -> None:
+    attempt = sample_build.value(f"select min(attempt_id) from fct_attempts where {condition}")
+    assert attempt, "the sample company no longer has such an attempt"
+    assert_explains(sample_build, attempt, {}, None)
+
+
+@pytest.mark.parametrize(
+    "condition",
+    [
+        "is_gateway_cache_hit",
+        "unpriced_reason = 'unknown_model'",
+        "cache_write_5m_tokens > 0",
+        "pricing_mode = 'flex'",
+        "reasoning_tokens > output_tokens",
+    ],
+)
+def test_lines_of_a_real_attempt_add_up(condition: str, slice_build: DbtRun) -> None:
+    attempt = slice_build.value(f"select min(attempt_id) from fct_attempts where {condition}")
+    assert attempt, "the slice no longer has such an attempt"
+    assert_explains(slice_build, attempt, LITELLM_ONLY, LOG_SLICE)
+
+
+def test_every_difference_to_a_real_gateway_has_a_cause(slice_build: DbtRun) -> None:
+    rows = answer(slice_build, "compare_with_gateway_cost", LOG_SLICE, LITELLM_ONLY)
+    found = causes(rows)
+    capacity = slice_build.value(
+        "select count(*) from fct_attempts where model_served like '%-ptu-%' and is_success"
+    )
+    assert sum(found.values()) == slice_build.value("select count(*) from fct_attempts")
+    assert "price_difference" not in found
+    assert found["capacity_logged_at_zero"] == capacity > 0
+    assert found["gateway_cache_hit"] == 5
+    assert found["reasoning_charged_above_output"] == 5
+    assert found["unpriced_unknown_model"] == 4
+
+
+def test_equal_means_equal_and_differences_add_up(slice_build: DbtRun) -> None:
+    rows = answer(slice_build, "compare_with_gateway_cost", LOG_SLICE, LITELLM_ONLY)
+    for row in rows:
+        if row["cause"] in ("equal", "gateway_cache_hit"):
+            assert row["difference_usd"] == 0
+    assert sum(row["difference_usd"] or 0 for row in rows) == slice_build.value(
+        "select sum(contracted_cost_usd - gateway_reported_cost_usd) from fct_attempts"
+    )
+
+
+def test_every_difference_to_the_complete_real_log_has_a_cause(real_log_build: DbtRun) -> None:
+    raw = real_log_build.database.parent / "raw"
+    rows = answer(real_log_build, "compare_with_gateway_cost", raw, LITELLM_ONLY)
+    assert causes(rows) == {
+        "equal": 2069,
+        "capacity_logged_at_zero": 174,
+        "unpriced_unknown_model": 90,
+        "gateway_cache_hit": 31,
+        "reasoning_charged_above_output": 14,
+    }
+
+
+def test_differences_of_the_sample_company_are_contracts_and_copies(sample_build: DbtRun) -> None:
+    found = causes(answer(sample_build, "compare_with_gateway_cost"))
+    assert sum(found.values()) == sample_build.value(
+        "select count(gateway_reported_cost_usd) from fct_attempts"
+    )
+    assert "price_difference" not in found
