@@ -126,6 +126,11 @@ def trace_id(interaction: str) -> str:
     return digest("trace", interaction)
 
 
+def workflow_span_id(interaction: str) -> str:
+    """Root span of a run, from the name of its interaction: what the run is known by elsewhere."""
+    return digest("workflow", interaction)[:16]
+
+
 def litellm_call_id(attempt: Attempt) -> str:
     """The id under which LiteLLM's callbacks and spans know a call."""
     return uuid_of("call", attempt.key)
@@ -145,7 +150,7 @@ def interaction_ids(company: Company) -> dict[str, str]:
         if not attempt.interaction:
             continue
         if attempt.logged_by == "otel_genai":
-            ids[attempt.interaction] = trace_id(attempt.interaction)
+            ids[attempt.interaction] = workflow_span_id(attempt.interaction)
         elif attempt.application in ("hackathon-bot", "claims-index"):
             # These callers pass no interaction id, so the request id is all there is.
             ids[attempt.interaction] = request_id(attempt)
@@ -556,7 +561,7 @@ def _run_spans(
     resource = _resource(run.application, "2100", dialect) | {"service.version": run.version}
     trace = trace_id(run.name)
     is_loop = run.version == "1.8.0"
-    workflow, agent = digest("workflow", run.name)[:16], digest("agent", run.name)[:16]
+    workflow, agent = workflow_span_id(run.name), digest("agent", run.name)[:16]
     conversation = {"gen_ai.conversation.id": f"claim-{run.case_key}"}
     scope = (
         "opentelemetry.instrumentation.genai.openai",

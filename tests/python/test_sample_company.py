@@ -502,7 +502,7 @@ def test_every_interaction_was_checked(
         (json.loads(row["metadata"])["spend_logs_metadata"] or {}).get("interaction_id")
         or row["request_id"]
         for row in spend_logs
-    } | {span["trace_id"] for span in spans if "gen_ai.workflow.name" in span["attributes"]}
+    } | {span["span_id"] for span in spans if "gen_ai.workflow.name" in span["attributes"]}
     checked = [row["interaction_id"] for row in rows("business/policy_events.parquet")]
     assert len(checked) == len(set(checked))
     assert set(checked) == interactions
