@@ -60,15 +60,13 @@ def leaks(connection: duckdb.DuckDBPyConnection, relation: str, columns: list[st
     for column in columns:
         name = f'"{column}"'
         for text in PLANTED:
-            checks[f"{relation}.{column}: {text}"] = (
-                f"coalesce(bool_or(contains({name}, '{text}')), false)"
-            )
+            checks[f"{relation}.{column}: {text}"] = f"bool_or(contains({name}, '{text}'))"
         checks[f"{relation}.{column}: an e-mail address"] = (
-            f"coalesce(bool_or(contains({name}, '@') and regexp_matches({name}, '{E_MAIL}')), false)"
+            f"bool_or(contains({name}, '@') and regexp_matches({name}, '{E_MAIL}'))"
         )
         if column not in LONG_TEXTS_ALLOWED:
             checks[f"{relation}.{column}: longer than {LONGEST_TEXT}"] = (
-                f"coalesce(max(length({name})) > {LONGEST_TEXT}, false)"
+                f"max(length({name})) > {LONGEST_TEXT}"
             )
     row = connection.execute(f"select {', '.join(checks.values())} from {relation}").fetchone()
     assert row is not None
@@ -78,13 +76,14 @@ def leaks(connection: duckdb.DuckDBPyConnection, relation: str, columns: list[st
 def test_the_raw_files_hold_what_the_tests_look_for() -> None:
     log = f"'{SAMPLE_DATA}/litellm/spend_logs.parquet'"
     planted = duckdb.execute(
-        f"select bool_and(contains(messages, '{CANARY}')), bool_and(contains(response, '{CANARY}')),"
-        " bool_and(requester_ip_address = '203.0.113.7'),"
+        f"select bool_and(contains(messages, '{CANARY}')),"
+        f" bool_and(contains(response, '{CANARY}')), bool_and(requester_ip_address = '203.0.113.7'),"
         f" bool_or(end_user like '%@meridian.example'), bool_or(contains(metadata, '{CANARY}'))"
         f" from {log}"
     ).fetchone()
     spans = duckdb.execute(
-        f"select bool_or(contains(attributes, '{CANARY}')) from '{SAMPLE_DATA}/otel_genai/spans.parquet'"
+        f"select bool_or(contains(attributes, '{CANARY}'))"
+        f" from '{SAMPLE_DATA}/otel_genai/spans.parquet'"
     ).fetchone()
     assert planted == (True,) * 5
     assert spans == (True,)
@@ -134,7 +133,8 @@ def test_no_column_is_named_like_content(sample_build: DbtRun) -> None:
 def test_no_cost_column_hides_its_kind(sample_build: DbtRun) -> None:
     assert (
         sample_build.rows(
-            "select table_name from duckdb_columns() where column_name = 'cost_usd' and not internal"
+            "select table_name from duckdb_columns()"
+            " where column_name = 'cost_usd' and not internal"
         )
         == []
     )

@@ -18,6 +18,18 @@ requests as (
     {%- endif %}
 ),
 
+-- Read a second time for the keys alone: the wide rows above need not be held in memory.
+request_keys as (
+    select
+        attempt_date,
+        source_name,
+        source_record_id
+    from {{ ref('int_requests_unioned') }}
+    {%- if is_incremental() %}
+    where {{ falls_on_dates('started_at', dates) }}
+    {%- endif %}
+),
+
 request_days as (
     select
         attempt_date,
@@ -33,7 +45,7 @@ repeated_keys as (
         source_name,
         source_record_id,
         count(*) as copies
-    from requests
+    from request_keys
     group by attempt_date, source_name, source_record_id
     having count(*) > 1
 

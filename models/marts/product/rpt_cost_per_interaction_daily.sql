@@ -6,6 +6,7 @@
     on_schema_change='fail'
 ) }}
 
+-- depends_on: {{ ref('int_interaction_days') }}
 {%- set dates = changed_dates(ref('int_interaction_days'), 'interaction_date')
     if is_incremental() else [] %}
 
