@@ -1,4 +1,5 @@
--- Mirrored pair: no cost-bearing attempt without its interaction, no interaction without attempts.
+-- Mirrored pair: no cost-bearing attempt without its interaction, no
+-- interaction without attempts.
 with
 
 attempts as (

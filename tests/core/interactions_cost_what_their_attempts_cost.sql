@@ -1,4 +1,5 @@
--- Money is born at the attempt and only added up afterwards: attempts = interactions = days.
+-- Money is born at the attempt and only added up afterwards: attempts
+-- = interactions = days.
 with
 
 attempts as (

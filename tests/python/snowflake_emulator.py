@@ -10,7 +10,6 @@ from __future__ import annotations
 import json
 import logging
 import re
-import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -279,8 +278,6 @@ def snowflake_emulator() -> Iterator[SnowflakeEmulator]:
         mock.patch.object(SnowflakeConnectionManager, "_split_queries", staticmethod(_split_unless_seed)),
         # Shim 6. The emulator would turn every sum into a floating-point one.
         mock.patch("fakesnow.transforms.numeric_agg_implicit_cast", lambda node: node),
-        warnings.catch_warnings(),
         fakesnow.patch(),
     ):
-        warnings.filterwarnings("ignore", message="Arrow output on a DB-API result")
         yield SnowflakeEmulator()

@@ -23,6 +23,9 @@ from sqlglot.tokens import TokenType
 
 from scripts import load_snowflake
 
+# A note of DuckDB on how the emulator fetches rows.
+pytestmark = pytest.mark.filterwarnings("ignore:Arrow output on a DB-API result")
+
 FUNCTIONS = Path(__file__).with_name("snowflake_functions.txt")
 KEY = {"AI_FINOPS_PSEUDONYM_KEY": "5a" * 32}
 WITHOUT_TESTS = ["--exclude-resource-type", "test", "unit_test"]
@@ -127,6 +130,23 @@ def test_both_builds_ran_every_model(account: Account) -> None:
         assert {run.statuses.get(unique_id) for unique_id in expected} == {"success"}
     attempts = account.emulator.rows("select count(*) from fct_attempts")[0][0]
     assert account.attempts_at_first < attempts
+
+
+def test_a_difference_between_two_marts_is_found() -> None:
+    """The comparison itself: another value, a missing row and another type are told apart."""
+    mart = {"alias": "m", "config": {"meta": {"grain": ["k"]}}}
+    with duckdb.connect() as connection:
+        connection.execute("attach ':memory:' as AI_FINOPS; attach ':memory:' as built")
+        connection.execute("create schema AI_FINOPS.MARTS")
+        connection.execute("create table built.main.m as select 1 as k, 2.50 as v, 'x' as inputs_version")
+        found = []
+        for rows in ("1, 2.50, 'y'", "1, 2.51, 'x'", "1, 2.5, 'x'", "1, 2.50, 'x' where false"):
+            connection.execute(
+                "create or replace table AI_FINOPS.MARTS.m as "
+                f"select * from (select {rows}) as t (K, V, INPUTS_VERSION)"
+            )
+            found.append(first_difference(connection, mart))
+    assert found[0] == "" and "2.51" in found[1] and "columns" in found[2] and "0 rows" in found[3]
 
 
 def test_the_second_build_rebuilt_dates_and_not_tables(account: Account) -> None:

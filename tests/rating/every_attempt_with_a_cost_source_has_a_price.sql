@@ -1,5 +1,6 @@
 {{ config(severity='warn') }}
--- Warns about unpriced attempts even when nothing is known of their size: a model nobody knows.
+-- Warns about unpriced attempts even when nothing is known of their
+-- size: a model nobody knows.
 select
     provider_id,
     model_id,

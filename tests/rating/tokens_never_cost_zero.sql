@@ -1,4 +1,5 @@
--- A billable call with tokens at cost 0 is a lost price, unless its prices are marked free.
+-- A billable call with tokens at cost 0 is a lost price, unless its
+-- prices are marked free.
 select
     attempt_id,
     model_id,

@@ -1,4 +1,5 @@
--- Fails when the estimated cost of attempts without a price exceeds its share of all cost.
+-- Fails when the estimated cost of attempts without a price exceeds
+-- its share of all cost.
 with
 
 attempts as (

@@ -1,5 +1,5 @@
--- Fails when too many rows of a source end up with more cached tokens than prompt: its row in
--- token_conventions is then probably wrong.
+-- Fails when too many rows of a source end up with more cached tokens than prompt: its
+-- row in token_conventions is then probably wrong.
 with
 
 requests as (

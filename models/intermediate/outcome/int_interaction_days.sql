@@ -27,8 +27,8 @@ built_from as (
 
 ),
 
--- Attempts that belong to another date than their own are named one by one: their date also hangs
--- on attempts elsewhere.
+-- Attempts that belong to another date than their own are named one by one: their date
+-- also hangs on attempts elsewhere.
 moved as (
 
     select
@@ -61,8 +61,9 @@ evidence_sums as (
     select
         interaction_date,
         sum(cast({{ record_fingerprint([
-            'interaction_id', 'checks', 'open_violations', 'is_blocked_after_generation',
-            'quality_score', 'outcome_id', 'is_outcome_successful',
+            'interaction_id', 'checks', 'open_violations',
+            'is_blocked_after_generation', 'quality_score', 'outcome_id',
+            'is_outcome_successful',
         ]) }} as decimal(38, 0))) as evidence_sum
     from evidence
     group by interaction_date

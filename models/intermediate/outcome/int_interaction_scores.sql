@@ -5,7 +5,8 @@ evaluations as (
     where {{ is_known('ingested_at') }}
 ),
 
--- Triggered samples look at what already seemed wrong, so they say nothing about the rest.
+-- Triggered samples look at what already seemed wrong, so they say
+-- nothing about the rest.
 normalized as (
 
     select

@@ -42,8 +42,8 @@ monthly_volumes as (
     select
         usage_month,
         sum(cast({{ record_fingerprint([
-            'billing_account_id', 'price_id', 'token_class', 'price_purpose', 'total_units',
-            'total_cost_usd',
+            'billing_account_id', 'price_id', 'token_class', 'price_purpose',
+            'total_units', 'total_cost_usd',
         ]) }} as decimal(38, 0))) as volume_sum
     from graduated_volumes
     group by usage_month

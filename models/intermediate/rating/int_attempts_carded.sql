@@ -59,7 +59,8 @@ scoped as (
 
 ),
 
--- What a provider bills for: an answer, or a failure whose usage the provider itself reports.
+-- What a provider bills for: an answer, or a failure whose usage the
+-- provider itself reports.
 classified as (
 
     select

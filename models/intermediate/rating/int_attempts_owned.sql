@@ -19,7 +19,8 @@ components as (
     {{ known_rows(ref('components'), ['component_id']) }}
 ),
 
--- The registry decides. A tag speaks only for an application that the registry does not know.
+-- The registry decides. A tag speaks only for an application that the
+-- registry does not know.
 final as (
 
     select

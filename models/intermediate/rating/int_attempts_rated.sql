@@ -54,7 +54,8 @@ rated as (
 
 ),
 
--- A call that bills nothing costs 0; one that bills without a price costs an unknown amount.
+-- A call that bills nothing costs 0; one that bills without a price
+-- costs an unknown amount.
 final as (
 
     select

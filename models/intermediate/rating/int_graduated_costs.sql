@@ -15,7 +15,8 @@ shares as (
         usage.*,
         cast(volumes.total_cost_usd * 1000000000000 as decimal(38, 0)) as total_parts,
         {{ whole_quotient(
-            'cast(volumes.total_cost_usd * 1000000000000 as decimal(38, 0)) * usage.units',
+            'cast(volumes.total_cost_usd * 1000000000000 as decimal(38, 0)) *
+            usage.units',
             'volumes.total_units'
         ) }} as share_parts
     from usage
@@ -29,7 +30,8 @@ shares as (
 
 ),
 
--- What rounding down leaves goes to the attempt with the most units: the month adds up exactly.
+-- What rounding down leaves goes to the attempt with the most units:
+-- the month adds up exactly.
 completed as (
 
     select

@@ -54,7 +54,8 @@ by_class as (
 
 ),
 
--- One row per attempt, class and purpose whose price depends on the volume of the month.
+-- One row per attempt, class and purpose whose price depends on the
+-- volume of the month.
 final as (
 
     select

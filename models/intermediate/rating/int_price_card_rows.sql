@@ -51,7 +51,8 @@ regions as (
 
 ),
 
--- Where some price of the key starts or ends, so that within a segment every price is constant.
+-- Where some price of the key starts or ends, so that within a
+-- segment every price is constant.
 instants as (
 
     select
@@ -155,8 +156,9 @@ segments as (
 
 ),
 
--- Every price row that could serve a segment, also one that has ended before it: an ended price
--- never rates an attempt, it only estimates the exposure of one without a price.
+-- Every price row that could serve a segment, also one that has ended
+-- before it: an ended price never rates an attempt, it only estimates the
+-- exposure of one without a price.
 candidates as (
 
     select
@@ -191,7 +193,8 @@ candidates as (
 
 ),
 
--- Contracted: what is owed. List: the public price beside it. Nearest: the basis of an estimate.
+-- Contracted: what is owed. List: the public price beside it. Nearest:
+-- the basis of an estimate.
 purposes as (
 
     select

@@ -33,7 +33,8 @@ price_rows as (
     from contract_prices
 ),
 
--- A price in another currency becomes one row per month with a rate; without a rate, none.
+-- A price in another currency becomes one row per month with a rate;
+-- without a rate, none.
 final as (
 
     select

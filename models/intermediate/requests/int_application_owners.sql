@@ -8,7 +8,8 @@ cost_centers as (
     {{ known_rows(ref('cost_centers'), ['cost_center_id']) }}
 ),
 
--- Where an application's ownership, or the life of a cost center that owns it, starts or ends.
+-- Where an application's ownership, or the life of a cost center that
+-- owns it, starts or ends.
 instants as (
 
     select
@@ -47,7 +48,8 @@ segments as (
 
 ),
 
--- The party with the largest share stands for the application; shares split the ledger later.
+-- The party with the largest share stands for the application; shares
+-- split the ledger later.
 leading_parties as (
 
     select
@@ -85,7 +87,8 @@ by_role as (
 
 ),
 
--- A closed cost center hands over to its successor; without one the money is unallocated.
+-- A closed cost center hands over to its successor; without one the
+-- money is unallocated.
 final as (
 
     select

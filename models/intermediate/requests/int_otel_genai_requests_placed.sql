@@ -22,8 +22,8 @@ spans as (
     where {{ is_known('ingested_at') }}
 ),
 
--- Every span that another one names as its parent, whatever instrumentation wrote it: a web
--- framework's span between an agent and its calls must not break the chain.
+-- Every span that another one names as its parent, whatever instrumentation wrote it: a
+-- web framework's span between an agent and its calls must not break the chain.
 parents as (
 
     select
@@ -88,8 +88,9 @@ nodes as (
 
 ),
 
--- Walked from the top down: spans in a circle of parents have no top and are never reached. The
--- outermost agent or workflow names the interaction, the nearest one everything else.
+-- Walked from the top down: spans in a circle of parents have no top and are
+-- never reached. The outermost agent or workflow names the interaction, the
+-- nearest one everything else.
 placed (
     trace_id, span_id, started_at, interaction_id, session_id, workflow_id, component_id,
     component_version, case_key, top_id, is_detached
@@ -141,8 +142,8 @@ placed (
 
 ),
 
--- One row per trace with an agent or workflow: its first outermost one, which stands in for
--- parents that are missing or that form a circle.
+-- One row per trace with an agent or workflow: its first outermost one, which stands in
+-- for parents that are missing or that form a circle.
 roots as (
 
     select *
@@ -154,8 +155,8 @@ roots as (
 
 ),
 
--- One row per trace and parent named in it. A parent that cannot be followed to a top, or whose own
--- top lost its parent, hangs from the root of the trace.
+-- One row per trace and parent named in it. A parent that cannot be followed to a top,
+-- or whose own top lost its parent, hangs from the root of the trace.
 ancestors as (
 
     select
@@ -186,8 +187,9 @@ ancestors as (
 
 ),
 
--- At most one ancestor row and one root for each request. What a call says of itself goes first; a
--- call without an agent above it shares the interaction of its trace and inherits nothing else.
+-- At most one ancestor row and one root for each request. What a call says of itself
+-- goes first; a call without an agent above it shares the interaction of its trace
+-- and inherits nothing else.
 final as (
 
     select

@@ -18,7 +18,8 @@ requests as (
     {%- endif %}
 ),
 
--- Read a second time for the keys alone: the wide rows above need not be held in memory.
+-- Read a second time for the keys alone: the wide rows above need not
+-- be held in memory.
 request_keys as (
     select
         attempt_date,

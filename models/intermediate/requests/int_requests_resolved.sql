@@ -16,7 +16,8 @@ source_precedence as (
     {{ known_rows(ref('source_precedence'), ['source_name']) }}
 ),
 
--- Copies of one key: equal payloads are one delivery repeated, others contradict each other.
+-- Copies of one key: equal payloads are one delivery repeated, others
+-- contradict each other.
 copies_compared as (
 
     select
@@ -34,7 +35,8 @@ copies_compared as (
 
 ),
 
--- The newest version is the payload first seen last, even when an older one arrives again.
+-- The newest version is the payload first seen last, even when an
+-- older one arrives again.
 repeated_payloads as (
 
     select

@@ -4,7 +4,8 @@ cost_centers as (
     {{ latest_rows(ref('cost_centers'), 'cost_center_id') }}
 ),
 
--- Members that stand for missing knowledge, where the company does not name them itself.
+-- Members that stand for missing knowledge, where the company does
+-- not name them itself.
 members as (
 
     select

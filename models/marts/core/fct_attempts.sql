@@ -30,7 +30,8 @@ blocked_interactions as (
     where is_blocked_after_generation
 ),
 
--- Interactions at hand with records on several dates, also dates that are not built again.
+-- Interactions at hand with records on several dates, also dates that
+-- are not built again.
 spread_interactions as (
 
     select interaction_id
@@ -69,7 +70,8 @@ flagged as (
         attempts.*,
         coalesce(spread_interaction_dates.interaction_date, attempts.attempt_date)
             as interaction_date,
-        -- A committed attempt has no cost of its own: the commitment engine sets its rate.
+        -- A committed attempt has no cost of its own: the commitment
+        -- engine sets its rate.
         case
             when pricing_mode <> 'committed' or billing_status = 'not_billable'
                 then contracted_cost_usd

@@ -34,8 +34,8 @@ workflows as (
     {{ known_rows(ref('workflows'), ['workflow_id']) }}
 ),
 
--- The first attempt describes the interaction, the costliest one names its model, the last one
--- tells how it ended.
+-- The first attempt describes the interaction, the costliest one names its model, the
+-- last one tells how it ended.
 ordered as (
 
     select
@@ -61,8 +61,8 @@ grouped as (
         interaction_date,
         {%- for column in [
             'run_id', 'session_id', 'application_id', 'workflow_id', 'user_pseudonym',
-            'cost_center_id', 'business_unit_id', 'product_owner_id', 'platform_team_id',
-            'environment', 'interaction_type',
+            'cost_center_id', 'business_unit_id', 'product_owner_id',
+            'platform_team_id', 'environment', 'interaction_type',
         ] %}
         max(case when attempt_order = 1 then {{ column }} end) as {{ column }},
         {%- endfor %}
@@ -117,7 +117,8 @@ questioned as (
             coalesce(not workflows.is_outcome_expected, false)
             and workflows.no_outcome_reason is not null
         ) as has_outcome,
-        -- A workflow that ends in a business event has succeeded when that event says so.
+        -- A workflow that ends in a business event has succeeded when
+        -- that event says so.
         case
             when
                 workflows.is_outcome_expected
@@ -183,8 +184,8 @@ final as (
         {%- endfor %}
         cast(questioned.model_inference_cost_usd as numeric(38, 12)) as model_inference_cost_usd,
         {%- for dimension in [
-            'supporting_infrastructure', 'ai_tooling', 'human_effort', 'compliance_risk',
-            'platform_operations',
+            'supporting_infrastructure', 'ai_tooling', 'human_effort',
+            'compliance_risk', 'platform_operations',
         ] %}
         cast(0 as numeric(38, 12)) as {{ dimension }}_cost_usd,
         {%- endfor %}

@@ -7,7 +7,8 @@ attempts as (
         or (source_record_id like 'synthetic:%' and exact_duplicates > 0)
 ),
 
--- Two equal rows without an id may be one delivery or two calls: the second is not believed.
+-- Two equal rows without an id may be one delivery or two calls: the
+-- second is not believed.
 rejected as (
 
     select

@@ -40,13 +40,15 @@ source as (
     select * from {{ ref('stg_litellm__spend_logs') }}
 ),
 
--- One row per provider and validity; '*' stands for every provider without a row of its own.
+-- One row per provider and validity; '*' stands for every provider
+-- without a row of its own.
 conventions as (
     select * from {{ ref('token_conventions') }}
     where source_name = 'litellm'
 ),
 
--- The document is parsed once. Null means that it is not JSON: its counts are then unknown, not 0.
+-- The document is parsed once. Null means that it is not JSON: its
+-- counts are then unknown, not 0.
 parsed as (
 
     select
@@ -70,11 +72,11 @@ extracted as (
     select
         documents.*,
         {{ record_fingerprint([
-            'request_id', 'call_type', 'api_key', 'spend', 'total_tokens', 'prompt_tokens',
-            'completion_tokens', 'starttime', 'endtime', 'completionstarttime', 'model',
-            'model_id', 'model_group', 'custom_llm_provider', 'cache_hit', 'request_tags',
-            'team_id', 'end_user', 'session_id', 'status', 'agent_id',
-            'request_duration_ms', 'document',
+            'request_id', 'call_type', 'api_key', 'spend', 'total_tokens',
+            'prompt_tokens', 'completion_tokens', 'starttime', 'endtime',
+            'completionstarttime', 'model', 'model_id', 'model_group',
+            'custom_llm_provider', 'cache_hit', 'request_tags', 'team_id', 'end_user',
+            'session_id', 'status', 'agent_id', 'request_duration_ms', 'document',
         ]) }} as record_hash,
         coalesce(documents._loaded_at, documents.created_at, documents.endtime) as ingested_at,
         coalesce(nullif(documents.request_id, ''), 'synthetic:' || {{ dbt.hash(
@@ -241,7 +243,8 @@ renamed as (
         output_audio_tokens,
         input_image_tokens,
         {{ whole_prompt_tokens('prompt_tokens') }} as context_tokens,
-        -- The log prices tool use without counting it: a meter that is known to be missing.
+        -- The log prices tool use without counting it: a meter that
+        -- is known to be missing.
         case
             when tool_usage_cost not in ('0', '0.0')
                 then '{"unmetered_tool_use": 1}'
@@ -262,7 +265,8 @@ renamed as (
         is_gateway_cache_hit,
         coalesce(completionstarttime < endtime, false) as is_streamed,
         canonical_status = 'success' as is_success,
-        -- Made-up ids are 32 hexadecimal digits, or a UUID on calls rejected before routing.
+        -- Made-up ids are 32 hexadecimal digits, or a UUID on calls
+        -- rejected before routing.
         coalesce(session_id, '') <> ''
         and canonical_status <> 'gateway_rejected'
         and not {{ matches_pattern('session_id', '[0-9a-f]{32}') }} as is_session_explicit,

@@ -60,13 +60,15 @@ source as (
     select * from {{ ref('stg_otel_genai__spans') }}
 ),
 
--- One row per provider and validity; '*' stands for every provider without a row of its own.
+-- One row per provider and validity; '*' stands for every provider
+-- without a row of its own.
 conventions as (
     select * from {{ ref('token_conventions') }}
     where source_name = 'otel_genai'
 ),
 
--- Each document is parsed once. Null means that it is not JSON: its counts are then unknown, not 0.
+-- Each document is parsed once. Null means that it is not JSON: its
+-- counts are then unknown, not 0.
 parsed as (
 
     select
@@ -88,8 +90,8 @@ documents as (
 
 ),
 
--- The newest name of an attribute goes first. A span whose attributes cannot be read tells its
--- operation by its name, so that it is quarantined instead of lost.
+-- The newest name of an attribute goes first. A span whose attributes cannot be read
+-- tells its operation by its name, so that it is quarantined instead of lost.
 named as (
 
     select
@@ -115,7 +117,8 @@ named as (
 
 ),
 
--- Calls of a model. Agents, workflows and tools may repeat the usage of the calls below them.
+-- Calls of a model. Agents, workflows and tools may repeat the usage
+-- of the calls below them.
 inference as (
 
     select
@@ -151,9 +154,9 @@ extracted as (
     select
         inference.*,
         {{ record_fingerprint([
-            'trace_id', 'span_id', 'parent_span_id', 'span_name', 'span_kind', 'status_code',
-            'scope_name', 'scope_version', 'schema_url', 'started_at', 'ended_at', 'document',
-            'resource_document',
+            'trace_id', 'span_id', 'parent_span_id', 'span_name', 'span_kind',
+            'status_code', 'scope_name', 'scope_version', 'schema_url', 'started_at',
+            'ended_at', 'document', 'resource_document',
         ]) }} as record_hash,
         coalesce(inference.trace_id || inference.span_id, 'synthetic:' || {{ dbt.hash(
             "coalesce(trace_id, '') || '|' || coalesce(span_id, '') || '|' || coalesce(parent_span_id, '') || '|'"
@@ -165,7 +168,8 @@ extracted as (
             as all_output_tokens,
         case when inference.document is not null then {{ token_count("nullif(cached, '')") }} end
             as cache_read_tokens,
-        -- The conventions do not tell lifetimes apart: all written tokens are taken as 5 minutes.
+        -- The conventions do not tell lifetimes apart: all written
+        -- tokens are taken as 5 minutes.
         case when inference.document is not null then {{ token_count('written_text') }} end
             as cache_write_5m_tokens,
         0 as cache_write_1h_tokens,
@@ -236,7 +240,8 @@ renamed as (
         cast(null as varchar) as billing_account_id,
         provider as provider_id,
         nullif(request_model, '') as model_requested,
-        -- A gateway may answer under its public alias; what it asked the provider for is then known.
+        -- A gateway may answer under its public alias; what it asked the
+        -- provider for is then known.
         coalesce(
             case
                 when response_model <> coalesce(gateway_alias, '')
@@ -267,7 +272,8 @@ renamed as (
             as service_tier_requested,
         case when tier_served = 'default' then 'standard' else tier_served end
             as service_tier_served,
-        -- The gateway writes one span per call; its retries and fallbacks share few of them.
+        -- The gateway writes one span per call; its retries and
+        -- fallbacks share few of them.
         case when gateway_call_id <> '' then 'call' else 'attempt' end as attempt_grain,
         case when resends_before > 0 then 'retry' else 'primary' end as attempt_role,
         case when is_error then 'provider_error' else 'success' end as status,

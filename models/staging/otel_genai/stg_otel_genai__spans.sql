@@ -62,7 +62,8 @@ source as (
     {{ raw_rows('otel_genai', 'spans') }}
 ),
 
--- Text that is no JSON object stays unreadable: taken as empty, a call would vanish without trace.
+-- Text that is no JSON object stays unreadable: taken as empty, a call
+-- would vanish without trace.
 picked as (
 
     select
