@@ -1,9 +1,9 @@
-{#- Where our cost of a call differs from the gateway's own number, by the first cause that holds.
+{#- Where our cost of a call differs from the gateway's own number, by the first cause.
 
     dbt show --select compare_with_gateway_cost --limit -1
 
-    The gateway's number is evidence and never posted. `equal` is listed, too, so that the attempts
-    add up; `price_difference` is what no other cause explains. -#}
+    The gateway's number is evidence and never posted. `equal` is listed, too, so that the
+    attempts add up; `price_difference` is what no other cause explains. -#}
 with
 
 attempts as (
@@ -11,7 +11,7 @@ attempts as (
     where gateway_reported_cost_usd is not null
 ),
 
--- Deployments at which the gateway logs use without a price: capacity that it takes as paid for.
+-- Deployments at which the gateway logs use without a price: capacity that is paid for.
 -- Some of their calls still cost it something, since it prices cache reads apart.
 free_deployments as (
     select deployment_id
@@ -24,15 +24,31 @@ free_deployments as (
     group by deployment_id
 ),
 
+card_rows as (
+    select * from {{ ref('dim_price_card_rows') }}
+    where price_purpose = 'contracted'
+),
+
+contract_prices as (
+    select price_id
+    from {{ ref('contract_prices') }}
+    group by price_id
+),
+
 -- One row per price card.
 cards as (
+
     select
-        price_id,
-        max(case when currency <> 'USD' then 1 else 0 end) = 1 as is_converted,
-        max(case when is_graduated then 1 else 0 end) = 1 as is_graduated
-    from {{ ref('dim_price_card_rows') }}
-    where price_purpose = 'contracted'
-    group by price_id
+        card_rows.price_id,
+        max(case when card_rows.currency <> 'USD' then 1 else 0 end) = 1 as is_converted,
+        max(case when card_rows.is_graduated then 1 else 0 end) = 1
+            as is_graduated,
+        count(contract_prices.price_id) > 0 as is_negotiated
+    from card_rows
+    left join contract_prices
+        on card_rows.price_row_id = contract_prices.price_id
+    group by card_rows.price_id
+
 ),
 
 explained as (
@@ -46,9 +62,11 @@ explained as (
             when attempts.is_gateway_cache_hit then 'gateway_cache_hit'
             when attempts.unpriced_reason is not null
                 then 'unpriced_' || attempts.unpriced_reason
-            when attempts.contracted_cost_usd = attempts.gateway_reported_cost_usd then 'equal'
+            when attempts.contracted_cost_usd = attempts.gateway_reported_cost_usd
+                then 'equal'
             when not attempts.is_cost_bearing then 'borne_by_another_record'
-            when attempts.billing_status = 'not_billable' then 'failure_charged_by_gateway'
+            when attempts.billing_status = 'not_billable'
+                then 'failure_charged_by_gateway'
             when
                 attempts.pricing_mode = 'committed'
                 or free_deployments.deployment_id is not null
@@ -59,8 +77,7 @@ explained as (
             when attempts.other_meters is not null then 'other_meters'
             when cards.is_converted then 'price_in_another_currency'
             when cards.is_graduated then 'graduated_price'
-            when attempts.list_cost_usd = attempts.gateway_reported_cost_usd
-                then 'contract_price'
+            when cards.is_negotiated then 'contract_price'
             else 'price_difference'
         end as cause
     from attempts
@@ -78,7 +95,8 @@ final as (
         provider_id,
         count(*) as attempts,
         cast(sum(contracted_cost_usd) as decimal(38, 12)) as contracted_cost_usd,
-        cast(sum(gateway_reported_cost_usd) as decimal(38, 12)) as gateway_reported_cost_usd,
+        cast(sum(gateway_reported_cost_usd) as decimal(38, 12))
+            as gateway_reported_cost_usd,
         cast(
             sum(contracted_cost_usd - gateway_reported_cost_usd) as decimal(38, 12)
         ) as difference_usd,
@@ -89,4 +107,4 @@ final as (
 )
 
 select * from final
-order by attempts desc, cause, provider_id
+order by attempts desc, cause asc, provider_id asc

@@ -1,4 +1,4 @@
-{#- What one attempt was charged for, a row per token class and meter, and what the fact holds.
+{#- What one attempt is charged for: a row per token class and meter, then the fact.
 
     dbt show --select explain_attempt_cost --limit -1 --vars '{attempt_id: <id>}'
 
@@ -18,7 +18,7 @@ attempts as (
         ) = 1
 ),
 
--- One row per price of the attempt's card; several where the price depends on the month's volume.
+-- One row per price of a card; several where the price depends on the month's volume.
 card_rows as (
     select * from {{ ref('dim_price_card_rows') }}
     where price_purpose = 'contracted'
@@ -107,8 +107,8 @@ priced as (
 
 ),
 
--- What a graduated price leaves after rounding down belongs to the attempt with the most units of
--- its month, and stands in a line of its own.
+-- What a graduated price leaves after rounding down belongs to the attempt with the
+-- most units of its month, and stands in a line of its own.
 amounts as (
 
     select
@@ -123,7 +123,7 @@ amounts as (
                     'priced.month_units'
                 ) }} as decimal(26, 0)) * cast(0.000000000001 as decimal(12, 12))
             else
-                cast(priced.units as decimal(18, 3))
+                cast(priced.units as decimal(20, 3))
                 * cast(priced.unit_price_usd as decimal(18, 12))
                 * case priced.unit_quantity
                     when 1 then cast(1 as decimal(10, 9))
@@ -192,7 +192,8 @@ final as (
         attempts.contracted_cost_usd as amount_usd,
         coalesce(
             attempts.unpriced_reason,
-            attempts.provider_id || ' ' || attempts.model_id || ' ' || attempts.pricing_mode
+            attempts.provider_id || ' ' || attempts.model_id
+            || ' ' || attempts.pricing_mode
         ) as note
     from attempts
 

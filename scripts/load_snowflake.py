@@ -119,7 +119,9 @@ def connect() -> Any:
     }
     if os.environ.get("SNOWFLAKE_PRIVATE_KEY_PATH"):
         settings["private_key_file"] = os.environ["SNOWFLAKE_PRIVATE_KEY_PATH"]
-        settings["private_key_file_pwd"] = os.environ.get("SNOWFLAKE_PRIVATE_KEY_PASSPHRASE") or None
+        settings["private_key_file_pwd"] = (
+            os.environ.get("SNOWFLAKE_PRIVATE_KEY_PASSPHRASE") or None
+        )
     else:
         settings["password"] = os.environ["SNOWFLAKE_PASSWORD"]
     return snowflake.connector.connect(**settings)
@@ -147,7 +149,10 @@ def main(arguments: list[str] | None = None) -> int:
     folder = Path(os.environ.get("AI_FINOPS_RAW_PATH", PROJECT / "sample_data"))
     tables = raw_tables(folder)
     if not tables:
-        print(f"No raw files of a declared source under {folder} (AI_FINOPS_RAW_PATH).", file=sys.stderr)
+        print(
+            f"No raw files of a declared source under {folder} (AI_FINOPS_RAW_PATH).",
+            file=sys.stderr,
+        )
         return 1
     if options.dry_run:
         for table in tables:

@@ -11,7 +11,7 @@ import json
 import logging
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -140,10 +140,8 @@ def _execute_with_snowflake_errors(self: Any, transformed: exp.Expr, params: Any
             self._duck_conn.execute(self._last_sql)
             self._arrow_table = self._duck_conn.to_arrow_table()
     except (Error, duckdb.Error) as error:
-        try:
+        with suppress(duckdb.Error):
             self._duck_conn.rollback()
-        except duckdb.Error:
-            pass
         self._conn._in_transaction = False
         if isinstance(error, Error):
             raise
@@ -178,7 +176,10 @@ def _insert_seed(cursor: Any, seed: re.Match[str], values: list[Any]) -> None:
     columns = column_list.split(",")
     texts = [None if value is None else str(value) for value in values]
     seed_rows = pyarrow.table(
-        {f"c{n}": pyarrow.array(texts[n :: len(columns)], pyarrow.string()) for n in range(len(columns))}
+        {
+            f"c{n}": pyarrow.array(texts[n :: len(columns)], pyarrow.string())
+            for n in range(len(columns))
+        }
     )
     assert seed_rows.num_rows * len(columns) == len(texts)
     if overwrite:
@@ -213,7 +214,7 @@ class SnowflakeEmulator:
             "--profiles-dir", str(PROJECT),
             "--target-path", str(target_path),
             "--log-path", str(workspace / "logs"),
-        ]
+        ]  # fmt: skip
         if variables:
             command += ["--vars", json.dumps(variables)]
         with environment({**account_settings(), **(settings or {})}):
@@ -249,7 +250,7 @@ class SnowflakeEmulator:
 
 
 def account_settings() -> dict[str, str | None]:
-    """Environment of the shipped profile and of scripts/load_snowflake.py for the emulated account."""
+    """Environment of the shipped profile and of the loader for the emulated account."""
     return {
         "SNOWFLAKE_ACCOUNT": "emulator",
         "SNOWFLAKE_USER": "emulator",
@@ -275,7 +276,9 @@ def snowflake_emulator() -> Iterator[SnowflakeEmulator]:
     logging.getLogger("sqlglot").setLevel(logging.ERROR)
     with (
         mock.patch.multiple(FakeSnowflakeCursor, **shims),
-        mock.patch.object(SnowflakeConnectionManager, "_split_queries", staticmethod(_split_unless_seed)),
+        mock.patch.object(
+            SnowflakeConnectionManager, "_split_queries", staticmethod(_split_unless_seed)
+        ),
         # Shim 6. The emulator would turn every sum into a floating-point one.
         mock.patch("fakesnow.transforms.numeric_agg_implicit_cast", lambda node: node),
         fakesnow.patch(),

@@ -114,12 +114,16 @@ def test_lines_of_a_real_attempt_add_up(condition: str, slice_build: DbtRun) -> 
 def test_every_difference_to_a_real_gateway_has_a_cause(slice_build: DbtRun) -> None:
     rows = answer(slice_build, "compare_with_gateway_cost", LOG_SLICE, LITELLM_ONLY)
     found = causes(rows)
+    spilled = slice_build.value(
+        "select count(*) from fct_attempts where pricing_mode = 'committed_spill'"
+    )
     capacity = slice_build.value(
-        "select count(*) from fct_attempts where model_served like '%-ptu-%' and is_success"
+        f"select count(*) from '{LOG_SLICE}/litellm/spend_logs.parquet'"
+        " where model like '%-ptu-%' and status = 'success'"
     )
     assert sum(found.values()) == slice_build.value("select count(*) from fct_attempts")
     assert "price_difference" not in found
-    assert found["capacity_logged_at_zero"] == capacity > 0
+    assert found["capacity_logged_at_zero"] == capacity - spilled > 0
     assert found["gateway_cache_hit"] == 5
     assert found["reasoning_charged_above_output"] == 5
     assert found["unpriced_unknown_model"] == 4
@@ -147,9 +151,13 @@ def test_every_difference_to_the_complete_real_log_has_a_cause(real_log_build: D
     }
 
 
-def test_differences_of_the_sample_company_are_contracts_and_copies(sample_build: DbtRun) -> None:
+def test_differences_to_the_sample_gateway_are_a_correction_and_a_currency(
+    sample_build: DbtRun,
+) -> None:
     found = causes(answer(sample_build, "compare_with_gateway_cost"))
     assert sum(found.values()) == sample_build.value(
         "select count(gateway_reported_cost_usd) from fct_attempts"
     )
-    assert "price_difference" not in found
+    # September's batch prices were corrected later; Cirrus bills in EUR, by volume.
+    assert set(found) - {"equal"} == {"contract_price", "price_in_another_currency"}
+    assert found["contract_price"] == 300

@@ -77,7 +77,8 @@ def test_the_raw_files_hold_what_the_tests_look_for() -> None:
     log = f"'{SAMPLE_DATA}/litellm/spend_logs.parquet'"
     planted = duckdb.execute(
         f"select bool_and(contains(messages, '{CANARY}')),"
-        f" bool_and(contains(response, '{CANARY}')), bool_and(requester_ip_address = '203.0.113.7'),"
+        f" bool_and(contains(response, '{CANARY}')),"
+        " bool_and(requester_ip_address = '203.0.113.7'),"
         f" bool_or(end_user like '%@meridian.example'), bool_or(contains(metadata, '{CANARY}'))"
         f" from {log}"
     ).fetchone()
