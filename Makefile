@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help venv lock demo test lint publish clean
+.PHONY: help venv lock demo test lint publish bench load-snowflake clean
 
 PYTHON ?= python3.11
 VENV := .venv
@@ -16,7 +16,7 @@ SAMPLE := env -u AI_FINOPS_RAW_FORMAT -u AI_FINOPS_RAW_SCHEMA AI_FINOPS_TARGET=d
 	AI_FINOPS_RAW_PATH=sample_data
 
 help: ## List the commands
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 venv: ## Create .venv from requirements.lock (again only when the lock changes)
 	@cmp -s requirements.lock $(VENV)/installed.lock || $(MAKE) --no-print-directory install
@@ -63,6 +63,12 @@ lint: venv ## Lint Python and SQL; parse the project as strictly as dbt can
 
 publish: venv ## Publish the marts of the last build to published/
 	@$(BIN)/python scripts/publish_marts.py
+
+bench: venv ## Measure a build of ROWS= synthetic calls (default 1 million) against its yardsticks
+	@$(BIN)/python benchmarks/run.py --rows $(or $(ROWS),1000000)
+
+load-snowflake: venv ## Load the sample company into the Snowflake account of the environment
+	@$(BIN)/python scripts/load_snowflake.py
 
 clean: ## Remove everything that a build writes; .venv stays
 	rm -rf target logs published ai_finops.duckdb ai_finops.duckdb.wal

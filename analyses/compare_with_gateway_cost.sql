@@ -40,7 +40,8 @@ cards as (
 
     select
         card_rows.price_id,
-        max(case when card_rows.currency <> 'USD' then 1 else 0 end) = 1 as is_converted,
+        max(case when card_rows.currency <> 'USD' then 1 else 0 end) = 1
+            as is_converted,
         max(case when card_rows.is_graduated then 1 else 0 end) = 1
             as is_graduated,
         count(contract_prices.price_id) > 0 as is_negotiated

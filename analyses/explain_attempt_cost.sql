@@ -44,13 +44,13 @@ meters as (
 units_by_class as (
 
     {% for token_class in priced_token_classes() -%}
-        select
-            attempts.attempt_id,
-            '{{ token_class }}' as token_class,
-            cast(attempts.{{ token_class }}_tokens as decimal(20, 6)) as units
-        from attempts
-        where attempts.{{ token_class }}_tokens > 0
-        union all
+    select
+        attempts.attempt_id,
+        '{{ token_class }}' as token_class,
+        cast(attempts.{{ token_class }}_tokens as decimal(20, 6)) as units
+    from attempts
+    where attempts.{{ token_class }}_tokens > 0
+    union all
     {% endfor -%}
     select
         meters.attempt_id,

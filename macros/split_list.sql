@@ -2,8 +2,8 @@
 {% macro split_list(relation, column, element) -%}
     select
         {{ relation }}.*,
-        {{ dbt.split_part(relation ~ '.' ~ column, "'|'", 'positions.generated_number') }} as {{ element }}
+        {{ dbt.split_part(relation ~ '.' ~ column, "'|'", 'cast(positions.generated_number as integer)') }} as {{ element }}
     from {{ relation }}
     cross join ({{ dbt.generate_series(20) }}) as positions
-    where {{ dbt.split_part(relation ~ '.' ~ column, "'|'", 'positions.generated_number') }} <> ''
+    where {{ dbt.split_part(relation ~ '.' ~ column, "'|'", 'cast(positions.generated_number as integer)') }} <> ''
 {%- endmacro %}

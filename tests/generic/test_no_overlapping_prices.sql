@@ -1,7 +1,8 @@
 {#-
-  Fails for each pair of price rows of one key that were recorded at the same moment and whose
-  validity, context band and volume band all overlap: rating could not tell which one holds. A row
-  recorded later is a correction and may overlap. Windows and bands are half-open, NULL is open.
+  Fails for each pair of price rows of one key that were recorded at the same moment and
+  whose validity, context band and volume band all overlap: rating could not tell which
+  one holds. A row recorded later is a correction and may overlap. Windows and bands are
+  half-open, NULL is open.
 -#}
 {% test no_overlapping_prices(model) %}
 with prices as (

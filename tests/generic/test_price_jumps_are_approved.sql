@@ -1,9 +1,10 @@
 {#-
-  Fails for each price that is more than five times its predecessor, or less than a fifth of it,
-  unless `source` says `approved_jump`: a price per thousand loaded as a price per million looks
-  like that. The predecessor is the row before it of the same key and bands, in the order in which
-  they take effect and were recorded. Prices are compared per single unit by cross-multiplying, so
-  no division can round. A step from or to a price of 0 counts as a jump.
+  Fails for each price that is more than five times its predecessor, or less than a
+  fifth of it, unless `source` says `approved_jump`: a price per thousand loaded as a
+  price per million looks like that. The predecessor is the row before it of the same
+  key and bands, in the order in which they take effect and were recorded. Prices are
+  compared per single unit by cross-multiplying, so no division can round. A step from
+  or to a price of 0 counts as a jump.
 -#}
 {% test price_jumps_are_approved(model) %}
 with prices as (

@@ -1,5 +1,8 @@
-{#- Fails for each instant at which the shares of a key sum to more than 1. Less than 1 is allowed: the
-    rest is UNALLOCATED. Only the starts of rows need a look, since sums change nowhere else upwards. -#}
+{#-
+  Fails for each instant at which the shares of a key sum to more than 1. Less than 1
+  is allowed: the rest is UNALLOCATED. Only the starts of rows need a look, since sums
+  change nowhere else upwards.
+-#}
 {% test shares_sum_to_one(model, keys) %}
 select
     {%- for key in keys %}

@@ -1,4 +1,4 @@
-{#- Fails for each combination of the columns that occurs more than once or holds a null. -#}
+{#- Fails for each combination of columns that occurs twice or holds a null. -#}
 {% test unique_combination(model, columns) %}
 select
     {{ columns | join(', ') }},

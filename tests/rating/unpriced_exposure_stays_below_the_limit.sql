@@ -13,4 +13,5 @@ select *
 from attempts
 where
     coalesce(exposure_usd, 0)
-    > (coalesce(known_cost_usd, 0) + coalesce(exposure_usd, 0)) * {{ var('unpriced_limit_ratio') }}
+    > (coalesce(known_cost_usd, 0) + coalesce(exposure_usd, 0))
+    * {{ var('unpriced_limit_ratio') }}

@@ -6,7 +6,8 @@ requests as (
     select
         source_name,
         count(*) as payloads,
-        sum(case when quarantine_reason = 'TOKEN_NEGATIVE_NET' then 1 else 0 end) as contradictions
+        sum(case when quarantine_reason = 'TOKEN_NEGATIVE_NET' then 1 else 0 end)
+            as contradictions
     from {{ ref('int_requests_resolved') }}
     group by source_name
 )

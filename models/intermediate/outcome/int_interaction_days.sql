@@ -49,7 +49,8 @@ moved_sums as (
 
     select
         touched_date,
-        sum(cast({{ record_fingerprint(['attempt_id']) }} as decimal(38, 0))) as moved_sum
+        sum(cast({{ record_fingerprint(['attempt_id']) }} as decimal(38, 0)))
+            as moved_sum
     from moved
     group by touched_date
 
@@ -74,8 +75,9 @@ version_sums as (
 
     select
         interaction_date,
-        sum(cast({{ record_fingerprint(['attempt_date', 'inputs_version', 'attempts']) }} as decimal(38, 0)))
-            as version_sum
+        sum(cast({{ record_fingerprint([
+            'attempt_date', 'inputs_version', 'attempts',
+        ]) }} as decimal(38, 0))) as version_sum
     from built_from
     group by interaction_date
 
@@ -86,7 +88,8 @@ final as (
     select
         version_sums.interaction_date,
         {{ dbt.hash(
-            "cast(version_sums.version_sum as varchar) || '|' || cast(coalesce(moved_sums.moved_sum, 0) as varchar)"
+            "cast(version_sums.version_sum as varchar)"
+            ~ " || '|' || cast(coalesce(moved_sums.moved_sum, 0) as varchar)"
             ~ " || '|' || cast(coalesce(evidence_sums.evidence_sum, 0) as varchar)"
         ) }} as inputs_version
     from version_sums

@@ -51,7 +51,8 @@ final as (
         interactions.interaction_date,
         coalesce(checks.checks, 0) as checks,
         coalesce(checks.open_violations, 0) as open_violations,
-        coalesce(checks.is_blocked_after_generation, false) as is_blocked_after_generation,
+        coalesce(checks.is_blocked_after_generation, false)
+            as is_blocked_after_generation,
         scores.quality_score,
         case_outcomes.outcome_id,
         coalesce(case_outcomes.is_successful, false) as is_outcome_successful

@@ -11,7 +11,8 @@ normalized as (
 
     select
         interaction_id,
-        {{ safe_ratio('score - score_minimum', 'score_maximum - score_minimum') }} as score_ratio
+        {{ safe_ratio('score - score_minimum', 'score_maximum - score_minimum') }}
+            as score_ratio
     from evaluations
     where
         sample_design in ('census', 'random', 'stratified')

@@ -55,7 +55,8 @@ final as (
     select
         request_days.attempt_date,
         {{ dbt.hash(
-            "request_days.inputs_version || '|' || cast(coalesce(monthly_volumes.volume_sum, 0) as varchar)"
+            "request_days.inputs_version"
+            ~ " || '|' || cast(coalesce(monthly_volumes.volume_sum, 0) as varchar)"
             ~ " || '|' || cast(coalesce(blocked_calls.blocked_calls, 0) as varchar)"
         ) }} as inputs_version
     from request_days

@@ -1,4 +1,5 @@
-{#- Accounts and regions that some price names; every other one is priced by the '*' rows. -#}
+{#- Accounts and regions that some price names; every other one is priced by the '*'
+    rows. -#}
 with
 
 attempts as (
@@ -38,9 +39,14 @@ scoped as (
         chained_duplicates.attempt_id is null as is_cost_bearing,
         coalesce(priced_accounts.billing_account_id, '*') as price_account,
         coalesce(priced_regions.region_id, '*') as price_region,
-        input_uncached_tokens + cache_read_tokens + cache_write_5m_tokens
-        + coalesce(cache_write_1h_tokens, 0) + output_tokens + input_audio_tokens
-        + output_audio_tokens + input_image_tokens as billable_tokens
+        attempts.input_uncached_tokens
+        + attempts.cache_read_tokens
+        + attempts.cache_write_5m_tokens
+        + coalesce(attempts.cache_write_1h_tokens, 0)
+        + attempts.output_tokens
+        + attempts.input_audio_tokens
+        + attempts.output_audio_tokens
+        + attempts.input_image_tokens as billable_tokens
     from attempts
     left join chained_duplicates
         on attempts.attempt_id = chained_duplicates.attempt_id
@@ -71,7 +77,9 @@ classified as (
             when scoped.status = 'gateway_rejected' then 'not_billable'
             when scoped.status in ('provider_error', 'blocked')
                 then case
-                    when scoped.usage_source = 'provider' and scoped.billable_tokens > 0 then 'billable'
+                    when
+                        scoped.usage_source = 'provider' and scoped.billable_tokens > 0
+                        then 'billable'
                     else 'not_billable'
                 end
             when
@@ -89,13 +97,12 @@ final as (
     select
         classified.*,
         price_cards.price_id,
-        coalesce(price_cards.is_graduated, false) as is_graduated,
-    {%- for purpose in ['list', 'contracted', 'nearest'] %}
-    {%- for token_class in priced_token_classes() %}
-    price_cards.{{ purpose }}_{{ token_class }}_usd_per_million
-    {{- ',' if not (loop.last and purpose == 'nearest') }}
-    {%- endfor %}
-{%- endfor %}
+        {%- for purpose in ['list', 'contracted', 'nearest'] %}
+        {%- for token_class in priced_token_classes() %}
+        price_cards.{{ purpose }}_{{ token_class }}_usd_per_million,
+        {%- endfor %}
+        {%- endfor %}
+        coalesce(price_cards.is_graduated, false) as is_graduated
     from classified
     left join price_cards
         on

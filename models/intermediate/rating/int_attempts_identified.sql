@@ -27,9 +27,12 @@ with_keys as (
 
     select
         requests.*,
-        coalesce(requests.application_id, gateway_keys.application_id) as known_application_id,
-        coalesce(requests.environment, gateway_keys.environment, 'unknown') as known_environment,
-        coalesce(requests.cost_center_tag, gateway_keys.cost_center_tag) as known_cost_center_tag
+        coalesce(requests.application_id, gateway_keys.application_id)
+            as known_application_id,
+        coalesce(requests.environment, gateway_keys.environment, 'unknown')
+            as known_environment,
+        coalesce(requests.cost_center_tag, gateway_keys.cost_center_tag)
+            as known_cost_center_tag
     from requests
     left join gateway_keys
         on
@@ -59,7 +62,8 @@ final as (
         with_keys.user_pseudonym,
         with_keys.known_cost_center_tag as cost_center_tag,
         coalesce(
-            with_keys.case_key, {{ tag_value('with_keys.request_tags', 'applications.case_tag') }}
+            with_keys.case_key,
+            {{ tag_value('with_keys.request_tags', 'applications.case_tag') }}
         ) as case_key,
         coalesce(
             with_keys.billing_account_id,

@@ -26,7 +26,9 @@ final as (
     select
         attempts.*,
         coalesce(
-            application_owners.cost_center_id, tagged_cost_centers.cost_center_id, 'UNOWNED'
+            application_owners.cost_center_id,
+            tagged_cost_centers.cost_center_id,
+            'UNOWNED'
         ) as cost_center_id,
         coalesce(
             application_owners.business_unit_id,
@@ -34,8 +36,9 @@ final as (
             'UNOWNED'
         ) as business_unit_id,
         application_owners.product_owner_id,
-        coalesce(components.contributing_team_id, application_owners.contributing_team_id)
-            as contributing_team_id,
+        coalesce(
+            components.contributing_team_id, application_owners.contributing_team_id
+        ) as contributing_team_id,
         application_owners.platform_team_id,
         case
             when application_owners.cost_center_id is not null then 'registry'

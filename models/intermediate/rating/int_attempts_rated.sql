@@ -39,10 +39,15 @@ rated as (
         end as {{ purpose }}_rated_usd,
         {%- endfor %}
         case
-            when cache_write_1h_tokens is null and cache_write_5m_tokens > 0
+            when
+                attempts.cache_write_1h_tokens is null
+                and attempts.cache_write_5m_tokens > 0
                 then cast(
-                    cast(cache_write_5m_tokens as decimal(20, 0))
-                    * (contracted_cache_write_1h_usd_per_million - contracted_cache_write_5m_usd_per_million)
+                    cast(attempts.cache_write_5m_tokens as decimal(20, 0))
+                    * (
+                        attempts.contracted_cache_write_1h_usd_per_million
+                        - attempts.contracted_cache_write_5m_usd_per_million
+                    )
                     * cast(0.000001 as decimal(6, 6)) as decimal(38, 12)
                 )
         end as cache_lifetime_exposure_usd
@@ -61,7 +66,9 @@ final as (
     select
         rated.*,
         case
-            when rated.billing_status = 'billable' then cast(rated.list_rated_usd as decimal(38, 12))
+            when
+                rated.billing_status = 'billable'
+                then cast(rated.list_rated_usd as decimal(38, 12))
             when rated.billing_status = 'not_billable' then cast(0 as decimal(38, 12))
         end as list_cost_usd,
         case
@@ -70,11 +77,15 @@ final as (
             when rated.billing_status = 'not_billable' then cast(0 as decimal(38, 12))
         end as contracted_cost_usd,
         case
-            when rated.is_gateway_cache_hit then cast(rated.contracted_rated_usd as decimal(38, 12))
+            when
+                rated.is_gateway_cache_hit
+                then cast(rated.contracted_rated_usd as decimal(38, 12))
         end as avoided_cost_usd,
         case
             when rated.billing_status = 'usage_unknown' then 'no_usage'
-            when rated.billing_status = 'not_billable' or rated.contracted_rated_usd is not null
+            when
+                rated.billing_status = 'not_billable'
+                or rated.contracted_rated_usd is not null
                 then null
             when priced_models.model_id is null and models_without_rate.model_id is null
                 then 'unknown_model'
@@ -83,11 +94,20 @@ final as (
         end as unpriced_reason,
         case
             when rated.billing_status = 'usage_unknown'
-                then case when rated.gateway_reported_cost_usd > 0 then rated.gateway_reported_cost_usd end
-            when rated.billing_status = 'billable' and rated.contracted_rated_usd is null
+                then case
+                    when
+                        rated.gateway_reported_cost_usd > 0
+                        then rated.gateway_reported_cost_usd
+                end
+            when
+                rated.billing_status = 'billable' and rated.contracted_rated_usd is null
                 then coalesce(
                     cast(rated.nearest_rated_usd as decimal(38, 12)),
-                    case when rated.gateway_reported_cost_usd > 0 then rated.gateway_reported_cost_usd end
+                    case
+                        when
+                            rated.gateway_reported_cost_usd > 0
+                            then rated.gateway_reported_cost_usd
+                    end
                 )
         end as unpriced_exposure_usd
     from rated

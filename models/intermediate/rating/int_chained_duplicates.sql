@@ -1,5 +1,6 @@
 {#- A spend log alone cannot describe a call twice: its response id is its key. -#}
-{%- set gateways = ['litellm', 'otel_genai', 'langfuse'] | select('in', var('sources')) | list -%}
+{%- set gateways = ['litellm', 'otel_genai', 'langfuse']
+    | select('in', var('sources')) | list -%}
 
 with
 

@@ -15,8 +15,8 @@ shares as (
         usage.*,
         cast(volumes.total_cost_usd * 1000000000000 as decimal(38, 0)) as total_parts,
         {{ whole_quotient(
-            'cast(volumes.total_cost_usd * 1000000000000 as decimal(38, 0)) *
-            usage.units',
+            'cast(volumes.total_cost_usd * 1000000000000 as decimal(38, 0))'
+            ~ ' * usage.units',
             'volumes.total_units'
         ) }} as share_parts
     from usage
@@ -46,7 +46,7 @@ completed as (
                             shares.price_id,
                             shares.token_class,
                             shares.price_purpose
-                        order by shares.units desc, shares.attempt_id
+                        order by shares.units desc, shares.attempt_id asc
                     ) = 1
                     then shares.total_parts - sum(shares.share_parts) over (
                         partition by
@@ -69,8 +69,10 @@ final as (
         attempt_id,
         cast(sum(case when price_purpose = 'list' then cost_usd end) as decimal(38, 12))
             as list_graduated_cost_usd,
-        cast(sum(case when price_purpose = 'contracted' then cost_usd end) as decimal(38, 12))
-            as contracted_graduated_cost_usd
+        cast(
+            sum(case when price_purpose = 'contracted' then cost_usd end)
+            as decimal(38, 12)
+        ) as contracted_graduated_cost_usd
     from completed
     group by attempt_id
 

@@ -9,11 +9,10 @@ attempts as (
         price_mode,
         coalesce(billing_account_id, '*') as billing_account_id,
         price_id,
-        billing_status,
-    {%- for token_class in priced_token_classes() %}
-    {{ token_class }}_tokens{{ ',' if not loop.last }}
-    
-{%- endfor %}
+        {%- for token_class in priced_token_classes() %}
+        {{ token_class }}_tokens,
+        {%- endfor %}
+        billing_status
     from {{ ref('int_attempts_carded') }}
     where
         is_graduated
@@ -61,7 +60,8 @@ final as (
     select
         by_class.attempt_id,
         by_class.attempt_date,
-        cast({{ dbt.date_trunc('month', 'by_class.attempt_date') }} as date) as usage_month,
+        cast({{ dbt.date_trunc('month', 'by_class.attempt_date') }} as date)
+            as usage_month,
         by_class.provider_id,
         by_class.model_id,
         by_class.price_mode,

@@ -31,15 +31,19 @@ steps as (
     select
         volumes.*,
         cast(
-            least(
-                volumes.total_units, coalesce(card_rows.volume_until_units, volumes.total_units)
-            ) - card_rows.volume_from_units as decimal(20, 0)
-        )
-        * cast(card_rows.unit_price_usd as decimal(18, 12))
-        * case
-            when card_rows.unit_quantity = 1000000 then cast(0.000001 as decimal(6, 6))
-            when card_rows.unit_quantity = 1000 then cast(0.001 as decimal(6, 6))
-        end as step_cost_usd
+            cast(
+                least(
+                    volumes.total_units,
+                    coalesce(card_rows.volume_until_units, volumes.total_units)
+                ) - card_rows.volume_from_units as decimal(20, 0)
+            )
+            * cast(card_rows.unit_price_usd as decimal(18, 12))
+            * case
+                when card_rows.unit_quantity = 1000000
+                    then cast(0.000001 as decimal(6, 6))
+                when card_rows.unit_quantity = 1000 then cast(0.001 as decimal(6, 6))
+            end as decimal(38, 12)
+        ) as step_cost_usd
     from volumes
     inner join card_rows
         on
@@ -61,7 +65,13 @@ final as (
         cast(total_units as bigint) as total_units,
         cast(sum(step_cost_usd) as decimal(38, 12)) as total_cost_usd
     from steps
-    group by usage_month, billing_account_id, price_id, token_class, price_purpose, total_units
+    group by
+        usage_month,
+        billing_account_id,
+        price_id,
+        token_class,
+        price_purpose,
+        total_units
 
 )
 

@@ -22,7 +22,8 @@ prices as (
     select
         price_id,
         token_class,
-        max(case when price_purpose = 'list' then unit_price_usd end) as list_unit_price_usd,
+        max(case when price_purpose = 'list' then unit_price_usd end)
+            as list_unit_price_usd,
         max(case when price_purpose = 'contracted' then unit_price_usd end)
             as contracted_unit_price_usd,
         max(case when price_purpose = 'nearest' then unit_price_usd end)
@@ -38,19 +39,22 @@ priced as (
     select
         meters.attempt_id,
         meters.meter,
-        meters.units,
-    {%- for purpose in ['list', 'contracted', 'nearest'] %}
-    cast(
-        cast(meters.units as decimal(18, 6)) * cast(prices.{{ purpose }}_unit_price_usd as decimal(18, 6))
-        * case
-            when prices.unit_quantity = 1 then cast(1 as decimal(10, 9))
-            when prices.unit_quantity = 1000 then cast(0.001 as decimal(10, 9))
-            when prices.unit_quantity = 1000000 then cast(0.000001 as decimal(10, 9))
-            when prices.unit_quantity = 1000000000 then cast(0.000000001 as decimal(10, 9))
-        end as decimal(38, 12)
-    ) as {{ purpose }}_cost_usd{{ ',' if not loop.last }}
-    
-{%- endfor %}
+        {%- for purpose in ['list', 'contracted', 'nearest'] %}
+        cast(
+            cast(
+                cast(meters.units as decimal(18, 6))
+                * cast(prices.{{ purpose }}_unit_price_usd as decimal(18, 12))
+                as decimal(38, 12)
+            )
+            * case prices.unit_quantity
+                when 1 then cast(1 as decimal(10, 9))
+                when 1000 then cast(0.001 as decimal(10, 9))
+                when 1000000 then cast(0.000001 as decimal(10, 9))
+                when 1000000000 then cast(0.000000001 as decimal(10, 9))
+            end as decimal(38, 12)
+        ) as {{ purpose }}_cost_usd,
+        {%- endfor %}
+        meters.units
     from meters
     inner join attempts
         on meters.attempt_id = attempts.attempt_id
@@ -67,13 +71,18 @@ final as (
 
     select
         attempt_id,
-    {%- for purpose in ['list', 'contracted', 'nearest'] %}
-    case
-        when count(*) = count({{ purpose }}_cost_usd)
-            then cast(sum({{ purpose }}_cost_usd) as decimal(38, 12))
-    end as {{ purpose }}_meter_cost_usd{{ ',' if not loop.last }}
-    
-{%- endfor %}
+        case
+            when count(*) = count(list_cost_usd)
+                then cast(sum(list_cost_usd) as decimal(38, 12))
+        end as list_meter_cost_usd,
+        case
+            when count(*) = count(contracted_cost_usd)
+                then cast(sum(contracted_cost_usd) as decimal(38, 12))
+        end as contracted_meter_cost_usd,
+        case
+            when count(*) = count(nearest_cost_usd)
+                then cast(sum(nearest_cost_usd) as decimal(38, 12))
+        end as nearest_meter_cost_usd
     from priced
     group by attempt_id
 

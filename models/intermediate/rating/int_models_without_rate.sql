@@ -45,12 +45,16 @@ final as (
         foreign_prices.provider_id,
         foreign_prices.model_id,
         months.month_start_date as first_date,
-        cast({{ dbt.dateadd('month', 1, 'months.month_start_date') }} as date) as end_date
+        cast({{ dbt.dateadd('month', 1, 'months.month_start_date') }} as date)
+            as end_date
     from foreign_prices
     inner join months
         on
             cast(months.month_start_date as timestamp) < foreign_prices.valid_until_at
-            and cast({{ dbt.dateadd('month', 1, 'months.month_start_date') }} as timestamp)
+            and cast(
+                {{ dbt.dateadd('month', 1, 'months.month_start_date') }}
+                as timestamp
+            )
             > foreign_prices.valid_from_at
     left join monthly_rates
         on

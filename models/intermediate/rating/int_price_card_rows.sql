@@ -96,7 +96,9 @@ time_segments as (
         instants.*,
         coalesce(
             lead(instants.starts_at) over (
-                partition by instants.provider_id, instants.model_id, instants.pricing_mode order by instants.starts_at
+                partition by
+                    instants.provider_id, instants.model_id, instants.pricing_mode
+                order by instants.starts_at
             ),
             cast('9999-12-31' as timestamp)
         ) as ends_at
@@ -111,7 +113,8 @@ context_segments as (
         bounds.*,
         coalesce(
             lead(bounds.from_tokens) over (
-                partition by bounds.provider_id, bounds.model_id, bounds.pricing_mode order by bounds.from_tokens
+                partition by bounds.provider_id, bounds.model_id, bounds.pricing_mode
+                order by bounds.from_tokens
             ),
             9000000000000000000
         ) as until_tokens
@@ -132,10 +135,11 @@ segments as (
         context_segments.from_tokens,
         context_segments.until_tokens,
         {{ dbt.hash(
-            "accounts.provider_id || '|' || accounts.model_id || '|' || accounts.pricing_mode || '|'"
-            ~ " || accounts.billing_account_id || '|' || regions.region_id || '|'"
-            ~ " || cast(" ~ epoch_microseconds('time_segments.starts_at') ~ " as varchar) || '|'"
-            ~ " || cast(context_segments.from_tokens as varchar)"
+            "accounts.provider_id || '|' || accounts.model_id"
+            ~ " || '|' || accounts.pricing_mode || '|' || accounts.billing_account_id"
+            ~ " || '|' || regions.region_id || '|' || cast("
+            ~ epoch_microseconds('time_segments.starts_at')
+            ~ " as varchar) || '|' || cast(context_segments.from_tokens as varchar)"
         ) }} as price_id
     from accounts
     inner join regions
@@ -201,13 +205,13 @@ purposes as (
         'contracted' as price_purpose,
         candidates.*
     from candidates
-    where is_in_force
+    where candidates.is_in_force
     union all
     select
         'list' as price_purpose,
         candidates.*
     from candidates
-    where is_in_force and price_kind = 'list'
+    where candidates.is_in_force and candidates.price_kind = 'list'
     union all
     select
         'nearest' as price_purpose,
@@ -226,9 +230,9 @@ ranked as (
             order by
                 purposes.is_in_force desc,
                 case when not purposes.is_in_force then purposes.valid_from_at end desc,
-                purposes.kind_rank,
-                purposes.account_rank,
-                purposes.region_rank,
+                purposes.kind_rank asc,
+                purposes.account_rank asc,
+                purposes.region_rank asc,
                 purposes.recorded_at desc
         ) as price_rank
     from purposes

@@ -13,11 +13,20 @@ priced as (
         card_rows.*,
         case
             when card_rows.is_graduated then cast(0 as decimal(18, 12))
-            when card_rows.unit_quantity = 1000000 then cast(card_rows.unit_price_usd as decimal(18, 12))
-            when card_rows.unit_quantity = 1000 then cast(card_rows.unit_price_usd * 1000 as decimal(18, 12))
-            when card_rows.unit_quantity = 1 then cast(card_rows.unit_price_usd * 1000000 as decimal(18, 12))
+            when
+                card_rows.unit_quantity = 1000000
+                then cast(card_rows.unit_price_usd as decimal(18, 12))
+            when
+                card_rows.unit_quantity = 1000
+                then cast(card_rows.unit_price_usd * 1000 as decimal(18, 12))
+            when
+                card_rows.unit_quantity = 1
+                then cast(card_rows.unit_price_usd * 1000000 as decimal(18, 12))
             when card_rows.unit_quantity = 1000000000
-                then cast(card_rows.unit_price_usd * cast(0.001 as decimal(4, 3)) as decimal(18, 12))
+                then cast(
+                    card_rows.unit_price_usd
+                    * cast(0.001 as decimal(4, 3)) as decimal(18, 12)
+                )
         end as usd_per_million
     from card_rows
     where card_rows.token_class in (
@@ -45,7 +54,9 @@ final as (
         {%- for token_class in priced_token_classes() %}
         max(
             case
-                when price_purpose = '{{ purpose }}' and token_class = '{{ token_class }}'
+                when
+                    price_purpose = '{{ purpose }}'
+                    and token_class = '{{ token_class }}'
                     then usd_per_million
             end
         ) as {{ purpose }}_{{ token_class }}_usd_per_million,

@@ -47,7 +47,8 @@ final as (
         price_rows.pricing_mode,
         price_rows.token_class,
         coalesce(price_rows.context_from_tokens, 0) as context_from_tokens,
-        coalesce(price_rows.context_until_tokens, 9000000000000000000) as context_until_tokens,
+        coalesce(price_rows.context_until_tokens, 9000000000000000000)
+            as context_until_tokens,
         price_rows.volume_from_units,
         price_rows.volume_until_units,
         price_rows.volume_from_units is not null
@@ -61,12 +62,17 @@ final as (
         ) as unit_price_usd,
         greatest(
             price_rows.valid_from_at,
-            coalesce(cast(monthly_rates.rate_date as timestamp), price_rows.valid_from_at)
+            coalesce(
+                cast(monthly_rates.rate_date as timestamp), price_rows.valid_from_at
+            )
         ) as valid_from_at,
         least(
             price_rows.valid_until_at,
             coalesce(
-                cast({{ dbt.dateadd('month', 1, 'monthly_rates.rate_date') }} as timestamp),
+                cast(
+                    {{ dbt.dateadd('month', 1, 'monthly_rates.rate_date') }}
+                    as timestamp
+                ),
                 price_rows.valid_until_at
             )
         ) as valid_until_at,
@@ -77,7 +83,10 @@ final as (
             price_rows.currency = monthly_rates.from_currency
             and price_rows.valid_until_at > cast(monthly_rates.rate_date as timestamp)
             and price_rows.valid_from_at
-            < cast({{ dbt.dateadd('month', 1, 'monthly_rates.rate_date') }} as timestamp)
+            < cast(
+                {{ dbt.dateadd('month', 1, 'monthly_rates.rate_date') }}
+                as timestamp
+            )
     where price_rows.currency = 'USD' or monthly_rates.rate is not null
 
 )

@@ -65,8 +65,9 @@ leading_parties as (
             and segments.valid_from_at >= ownership.valid_from_at
             and segments.valid_from_at < ownership.valid_until_at
     qualify row_number() over (
-        partition by segments.application_id, segments.valid_from_at, ownership.party_role
-        order by ownership.share desc, ownership.party_id
+        partition by
+            segments.application_id, segments.valid_from_at, ownership.party_role
+        order by ownership.share desc, ownership.party_id asc
     ) = 1
 
 ),
@@ -78,10 +79,14 @@ by_role as (
         valid_from_at,
         valid_until_at,
         max(case when party_role = 'cost_center' then party_id end) as cost_center_id,
-        max(case when party_role = 'business_unit' then party_id end) as business_unit_id,
-        max(case when party_role = 'product_owner' then party_id end) as product_owner_id,
-        max(case when party_role = 'contributing_team' then party_id end) as contributing_team_id,
-        max(case when party_role = 'platform_team' then party_id end) as platform_team_id
+        max(case when party_role = 'business_unit' then party_id end)
+            as business_unit_id,
+        max(case when party_role = 'product_owner' then party_id end)
+            as product_owner_id,
+        max(case when party_role = 'contributing_team' then party_id end)
+            as contributing_team_id,
+        max(case when party_role = 'platform_team' then party_id end)
+            as platform_team_id
     from leading_parties
     group by application_id, valid_from_at, valid_until_at
 

@@ -4,7 +4,10 @@ key_versions as (
 
     select
         snapshot_keys.*,
-        snapshot_keys.dbt_valid_from = min(snapshot_keys.dbt_valid_from) over (partition by snapshot_keys.api_key_hash) as is_first
+        snapshot_keys.dbt_valid_from
+        = min(snapshot_keys.dbt_valid_from)
+            over (partition by snapshot_keys.api_key_hash)
+            as is_first
     from {{ ref('snapshot_litellm_keys') }} as snapshot_keys
 
 ),
@@ -13,7 +16,10 @@ team_versions as (
 
     select
         snapshot_teams.*,
-        snapshot_teams.dbt_valid_from = min(snapshot_teams.dbt_valid_from) over (partition by snapshot_teams.team_id) as is_first
+        snapshot_teams.dbt_valid_from
+        = min(snapshot_teams.dbt_valid_from)
+            over (partition by snapshot_teams.team_id)
+            as is_first
     from {{ ref('snapshot_litellm_teams') }} as snapshot_teams
 
 ),
@@ -23,8 +29,10 @@ keys_dated as (
 
     select
         key_versions.*,
-        case when key_versions.is_first then cast('1900-01-01' as timestamp) else key_versions.dbt_valid_from end
-            as valid_from_at
+        case
+            when key_versions.is_first then cast('1900-01-01' as timestamp)
+            else key_versions.dbt_valid_from
+        end as valid_from_at
     from key_versions
 
 ),
@@ -33,8 +41,10 @@ teams_dated as (
 
     select
         team_versions.*,
-        case when team_versions.is_first then cast('1900-01-01' as timestamp) else team_versions.dbt_valid_from end
-            as valid_from_at
+        case
+            when team_versions.is_first then cast('1900-01-01' as timestamp)
+            else team_versions.dbt_valid_from
+        end as valid_from_at
     from team_versions
 
 ),
@@ -47,7 +57,8 @@ final as (
         keys_dated.team_id,
         keys_dated.application_id,
         keys_dated.environment,
-        coalesce(keys_dated.cost_center_tag, teams_dated.cost_center_tag) as cost_center_tag,
+        coalesce(keys_dated.cost_center_tag, teams_dated.cost_center_tag)
+            as cost_center_tag,
         cast(greatest(
             keys_dated.valid_from_at,
             coalesce(teams_dated.valid_from_at, keys_dated.valid_from_at)

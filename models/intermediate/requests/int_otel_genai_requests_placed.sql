@@ -43,7 +43,8 @@ structure as (
         spans.span_id,
         spans.parent_span_id,
         spans.started_at,
-        {{ json_document("coalesce(nullif(spans.attributes, ''), '{}')", fields) }} as document
+        {{ json_document("coalesce(nullif(spans.attributes, ''), '{}')", fields) }}
+            as document
     from spans
     left join parents
         on
@@ -92,8 +93,17 @@ nodes as (
 -- never reached. The outermost agent or workflow names the interaction, the
 -- nearest one everything else.
 placed (
-    trace_id, span_id, started_at, interaction_id, session_id, workflow_id, component_id,
-    component_version, case_key, top_id, is_detached
+    trace_id,
+    span_id,
+    started_at,
+    interaction_id,
+    session_id,
+    workflow_id,
+    component_id,
+    component_version,
+    case_key,
+    top_id,
+    is_detached
 ) as (
 
     select
@@ -194,8 +204,9 @@ final as (
 
     select
         requests.* replace (
-            coalesce(ancestors.interaction_id, roots.interaction_id, requests.interaction_id)
-                as interaction_id,
+            coalesce(
+                ancestors.interaction_id, roots.interaction_id, requests.interaction_id
+            ) as interaction_id,
             coalesce(requests.session_id, ancestors.session_id) as session_id,
             ancestors.known_span_id as parent_step_id,
             coalesce(requests.workflow_id, ancestors.workflow_id) as workflow_id,
@@ -204,7 +215,9 @@ final as (
                 when
                     coalesce(requests.component_id, ancestors.component_id)
                     = ancestors.component_id
-                    then coalesce(requests.component_version, ancestors.component_version)
+                    then coalesce(
+                        requests.component_version, ancestors.component_version
+                    )
                 else requests.component_version
             end as component_version,
             coalesce(requests.case_key, ancestors.case_key) as case_key,

@@ -1,19 +1,42 @@
-{#- Reference rows that can change an attempt, with the columns that can. A reference that a model
-    between the request and its marts reads, and that is missing here, would leave old days stale. -#}
+{#- Reference rows that can change an attempt, with the columns that can. A reference
+    that a model between the request and its marts reads, and that is missing here,
+    would leave old days stale. -#}
 {%- set references = {
-    'token_conventions': ['convention_id', 'source_name', 'provider_id', 'is_cache_read_in_input', 'is_cache_write_in_input', 'is_audio_in_input', 'is_image_in_input', 'is_reasoning_in_output', 'is_audio_in_output'],
+    'token_conventions': [
+        'convention_id', 'source_name', 'provider_id', 'is_cache_read_in_input',
+        'is_cache_write_in_input', 'is_audio_in_input', 'is_image_in_input',
+        'is_reasoning_in_output', 'is_audio_in_output',
+    ],
     'source_precedence': ['source_name', 'precedence', 'is_mutable'],
     'model_aliases': ['alias', 'source_name', 'provider_id', 'model_id'],
     'models': ['model_id', 'context_window_tokens', 'model_tier'],
-    'price_list': ['price_id', 'provider_id', 'model_id', 'billing_account_id', 'region_id', 'pricing_mode', 'token_class', 'context_from_tokens', 'context_until_tokens', 'volume_from_units', 'volume_until_units', 'unit_price', 'unit_quantity', 'currency'],
-    'contract_prices': ['price_id', 'provider_id', 'model_id', 'billing_account_id', 'region_id', 'pricing_mode', 'token_class', 'context_from_tokens', 'context_until_tokens', 'volume_from_units', 'volume_until_units', 'unit_price', 'unit_quantity', 'currency'],
+    'price_list': [
+        'price_id', 'provider_id', 'model_id', 'billing_account_id', 'region_id',
+        'pricing_mode', 'token_class', 'context_from_tokens', 'context_until_tokens',
+        'volume_from_units', 'volume_until_units', 'unit_price', 'unit_quantity',
+        'currency',
+    ],
+    'contract_prices': [
+        'price_id', 'provider_id', 'model_id', 'billing_account_id', 'region_id',
+        'pricing_mode', 'token_class', 'context_from_tokens', 'context_until_tokens',
+        'volume_from_units', 'volume_until_units', 'unit_price', 'unit_quantity',
+        'currency',
+    ],
     'applications': ['application_id', 'interaction_type', 'outcome_type', 'case_tag'],
-    'workflows': ['workflow_id', 'application_id', 'is_outcome_expected', 'no_outcome_reason', 'step_budget'],
+    'workflows': [
+        'workflow_id', 'application_id', 'is_outcome_expected', 'no_outcome_reason',
+        'step_budget',
+    ],
     'components': ['component_id', 'contributing_team_id', 'step_budget'],
     'ownership': ['application_id', 'party_role', 'party_id', 'share'],
     'cost_centers': ['cost_center_id', 'business_unit_id', 'successor_cost_center_id'],
-    'billing_accounts': ['billing_account_id', 'provider_id', 'deployment_ids', 'billing_time_zone'],
-    'commitments': ['commitment_id', 'pool_id', 'provider_id', 'deployment_ids', 'term_start_at', 'term_end_at'],
+    'billing_accounts': [
+        'billing_account_id', 'provider_id', 'deployment_ids', 'billing_time_zone',
+    ],
+    'commitments': [
+        'commitment_id', 'pool_id', 'provider_id', 'deployment_ids', 'term_start_at',
+        'term_end_at',
+    ],
 } %}
 
 with
@@ -24,7 +47,8 @@ with
     select
         valid_from_at,
         valid_until_at,
-        {{ record_fingerprint(["'" ~ name ~ "'"] + columns + ['recorded_at']) }} as content_hash
+        {{ record_fingerprint(["'" ~ name ~ "'"] + columns + ['recorded_at']) }}
+            as content_hash
     from {{ ref(name) }}
     where {{ is_known('recorded_at') }}
 
@@ -36,8 +60,10 @@ fx_rates_rows as (
     select
         cast(rate_date as timestamp) as valid_from_at,
         cast({{ dbt.dateadd('month', 1, 'rate_date') }} as timestamp) as valid_until_at,
-        {{ record_fingerprint(["'fx_rates'", 'from_currency', 'to_currency', 'rate_type', 'rate', 'recorded_at']) }}
-            as content_hash
+        {{ record_fingerprint([
+            "'fx_rates'", 'from_currency', 'to_currency', 'rate_type', 'rate',
+            'recorded_at',
+        ]) }} as content_hash
     from {{ ref('fx_rates') }}
     where {{ is_known('recorded_at') }}
 
@@ -48,8 +74,10 @@ gateway_keys_rows as (
     select
         valid_from_at,
         valid_until_at,
-        {{ record_fingerprint(["'gateway_keys'", 'api_key_hash', 'application_id', 'environment', 'cost_center_tag']) }}
-            as content_hash
+        {{ record_fingerprint([
+            "'gateway_keys'", 'api_key_hash', 'application_id', 'environment',
+            'cost_center_tag',
+        ]) }} as content_hash
     from {{ ref('int_gateway_keys_dated') }}
 
 ),

@@ -24,7 +24,13 @@ arrived as (
         attempt_date,
         count(*) as received_rows,
         coalesce(
-            sum(cast({{ epoch_microseconds('ingested_at') }} as decimal(38, 0))), 0
+            sum(
+                cast(
+                    {{ epoch_microseconds('ingested_at') }}
+                    as decimal(38, 0)
+                )
+            ),
+            0
         ) as arrival_sum
     from requests
     group by attempt_date
@@ -56,8 +62,15 @@ referenced as (
         sum(
             reference_windows.content_sum
             + cast(reference_windows.reference_rows as decimal(20, 0)) * cast(
-                {{ epoch_microseconds("greatest(reference_windows.valid_from_at, cast(arrived.attempt_date as timestamp))") }}
-                + 3 * {{ epoch_microseconds("least(reference_windows.valid_until_at, cast(" ~ dbt.dateadd('day', 1, 'arrived.attempt_date') ~ " as timestamp))") }}
+                {{ epoch_microseconds(
+                    "greatest(reference_windows.valid_from_at"
+                    ~ ", cast(arrived.attempt_date as timestamp))"
+                ) }}
+                + 3 * {{ epoch_microseconds(
+                    "least(reference_windows.valid_until_at"
+                    ~ ", cast(" ~ dbt.dateadd('day', 1, 'arrived.attempt_date')
+                    ~ " as timestamp))"
+                ) }}
                 as decimal(18, 0)
             )
         ) as reference_sum
@@ -66,7 +79,8 @@ referenced as (
         on
             reference_windows.valid_from_at
             < cast({{ dbt.dateadd('day', 1, 'arrived.attempt_date') }} as timestamp)
-            and reference_windows.valid_until_at > cast(arrived.attempt_date as timestamp)
+            and reference_windows.valid_until_at
+            > cast(arrived.attempt_date as timestamp)
     group by arrived.attempt_date
 
 ),
@@ -77,7 +91,8 @@ final as (
         arrived.attempt_date,
         cast(arrived.received_rows as bigint) as received_rows,
         {{ dbt.hash(
-            "cast(arrived.received_rows as varchar) || '|' || cast(arrived.arrival_sum as varchar)"
+            "cast(arrived.received_rows as varchar)"
+            ~ " || '|' || cast(arrived.arrival_sum as varchar)"
             ~ " || '|' || cast(coalesce(referenced.reference_sum, 0) as varchar)"
             ~ " || '|' || cast(coalesce(placed.place_sum, 0) as varchar)"
         ) }} as inputs_version

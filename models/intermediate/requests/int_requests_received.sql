@@ -7,7 +7,8 @@
     cluster_by=['attempt_date']
 ) }}
 
-{%- set dates = changed_dates(ref('int_request_days'), 'attempt_date') if is_incremental() else [] %}
+{%- set dates = changed_dates(ref('int_request_days'), 'attempt_date')
+    if is_incremental() else [] %}
 
 with
 

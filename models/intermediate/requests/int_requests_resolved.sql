@@ -22,14 +22,21 @@ copies_compared as (
 
     select
         received.*,
-        cast(count(*) over (partition by received.attempt_id, received.record_hash) - 1 as bigint)
-            as exact_duplicates,
+        cast(
+            count(*) over (partition by received.attempt_id, received.record_hash) - 1
+            as bigint
+        ) as exact_duplicates,
         row_number() over (
-            partition by received.attempt_id, received.record_hash order by received.ingested_at, received.record_hash
+            partition by received.attempt_id, received.record_hash
+            order by received.ingested_at, received.record_hash
         ) as copy_number,
-        min(received.ingested_at) over (partition by received.attempt_id, received.record_hash) as first_ingested_at,
+        min(received.ingested_at)
+            over (partition by received.attempt_id, received.record_hash)
+            as first_ingested_at,
         min(received.record_hash) over (partition by received.attempt_id)
-        <> max(received.record_hash) over (partition by received.attempt_id) as is_changed
+        <> max(received.record_hash)
+            over (partition by received.attempt_id)
+            as is_changed
     from received
     where received.copies > 1
 
@@ -40,9 +47,11 @@ copies_compared as (
 repeated_payloads as (
 
     select
-        copies_compared.* exclude (copies_compared.copy_number, copies_compared.first_ingested_at),
+        copies_compared.* exclude (copy_number, first_ingested_at),
         row_number() over (
-            partition by copies_compared.attempt_id order by copies_compared.first_ingested_at desc, copies_compared.record_hash desc
+            partition by copies_compared.attempt_id
+            order by
+                copies_compared.first_ingested_at desc, copies_compared.record_hash desc
         ) as version_age
     from copies_compared
     where copies_compared.copy_number = 1
@@ -57,7 +66,7 @@ payloads as (
         false as is_changed,
         1 as version_age
     from received
-    where copies = 1
+    where received.copies = 1
 
     union all
 
@@ -96,7 +105,9 @@ final as (
 
     select
         identified.*,
-        identified.is_changed and identified.is_mutable and identified.version_age > 1 as is_superseded,
+        identified.is_changed
+        and identified.is_mutable
+        and identified.version_age > 1 as is_superseded,
         case
             when
                 identified.started_at is null
@@ -104,7 +115,10 @@ final as (
                 or identified.started_at >= cast('2100-01-01' as timestamp)
                 then 'TS_RANGE'
             when
-                identified.started_at > {{ dbt.dateadd('second', var('future_tolerance_seconds'), 'ingested_at') }}
+                identified.started_at
+                > {{ dbt.dateadd(
+                    'second', var('future_tolerance_seconds'), 'ingested_at'
+                ) }}
                 then 'FUTURE_TS'
             when identified.is_changed and not identified.is_mutable then 'CONFLICT_DUP'
             when identified.cache_read_tokens is null then 'METADATA_PARSE'
@@ -126,7 +140,8 @@ final as (
             when identified.input_uncached_tokens < 0 then 'TOKEN_NEGATIVE_NET'
             when
                 identified.context_tokens + identified.output_tokens
-                > identified.context_window_tokens * {{ var('impossible_context_multiple') }}
+                > identified.context_window_tokens
+                * {{ var('impossible_context_multiple') }}
                 then 'TOKEN_IMPOSSIBLE'
         end as quarantine_reason
     from identified

@@ -20,7 +20,8 @@ final as (
 
     select
         unioned.*,
-        coalesce(cast(unioned.started_at as date), cast('1900-01-01' as date)) as attempt_date
+        coalesce(cast(unioned.started_at as date), cast('1900-01-01' as date))
+            as attempt_date
     from unioned
     where {{ is_known('ingested_at') }}
 

@@ -31,7 +31,8 @@ final as (
         applications.interaction_type,
         applications.outcome_type,
         applications.case_tag,
-        cast(applications.success_target_ratio as numeric(9, 6)) as success_target_ratio,
+        cast(applications.success_target_ratio as numeric(9, 6))
+            as success_target_ratio,
         applications.application_id is not null as is_registered
     from ids
     left join applications

@@ -34,13 +34,16 @@ final as (
 
     select
         ids.cost_center_id,
-        coalesce(cost_centers.cost_center_name, members.cost_center_name) as cost_center_name,
+        coalesce(cost_centers.cost_center_name, members.cost_center_name)
+            as cost_center_name,
         cost_centers.parent_cost_center_id,
         cost_centers.business_unit_id,
         cost_centers.ledger_code,
         cost_centers.successor_cost_center_id,
-        coalesce(cost_centers.valid_from_at, cast('1900-01-01' as timestamp)) as valid_from_at,
-        coalesce(cost_centers.valid_until_at, cast('9999-12-31' as timestamp)) as valid_until_at,
+        coalesce(cost_centers.valid_from_at, cast('1900-01-01' as timestamp))
+            as valid_from_at,
+        coalesce(cost_centers.valid_until_at, cast('9999-12-31' as timestamp))
+            as valid_until_at,
         members.cost_center_id is null as is_real
     from ids
     left join cost_centers

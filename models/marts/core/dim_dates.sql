@@ -1,7 +1,19 @@
 with
 
 days as (
-    {{ dbt.date_spine('day', "cast('2020-01-01' as date)", "cast('2036-01-01' as date)") }}
+    {{ dbt.date_spine(
+        'day', "cast('2020-01-01' as date)", "cast('2036-01-01' as date)"
+    ) }}
+),
+
+counted as (
+
+    select
+        date_day,
+        {{ dbt.datediff(dbt.date_trunc('week', 'date_day'), 'date_day', 'day') }}
+            as days_since_monday
+    from days
+
 ),
 
 final as (
@@ -15,10 +27,8 @@ final as (
         cast(extract(year from date_day) as bigint) as calendar_year,
         cast(extract(month from date_day) as bigint) as month_of_year,
         cast(extract(day from date_day) as bigint) as day_of_month,
-        cast(
-            {{ dbt.datediff(dbt.date_trunc('week', 'date_day'), 'date_day', 'day') }} + 1 as bigint
-        ) as iso_day_of_week,
-        case {{ dbt.datediff(dbt.date_trunc('week', 'date_day'), 'date_day', 'day') }} + 1
+        cast(days_since_monday + 1 as bigint) as iso_day_of_week,
+        case days_since_monday + 1
             when 1 then 'Monday'
             when 2 then 'Tuesday'
             when 3 then 'Wednesday'
@@ -27,9 +37,8 @@ final as (
             when 6 then 'Saturday'
             when 7 then 'Sunday'
         end as weekday_name,
-        {{ dbt.datediff(dbt.date_trunc('week', 'date_day'), 'date_day', 'day') }} < 5
-            as is_business_day
-    from days
+        days_since_monday < 5 as is_business_day
+    from counted
 
 )
 

@@ -8,8 +8,9 @@
 ) }}
 
 {%- set received = ref('int_requests_received') -%}
-{%- set dates = linked_dates(received, changed_dates(ref('int_attempt_days'), 'attempt_date'))
-    if is_incremental() else [] %}
+{%- set dates = linked_dates(
+    received, changed_dates(ref('int_attempt_days'), 'attempt_date')
+) if is_incremental() else [] %}
 
 with
 
@@ -39,8 +40,9 @@ spread_interactions as (
     {%- if is_incremental() %}
     where
         interaction_id in (
-            select interaction_id from {{ received }}
-            where {{ falls_on_dates('started_at', dates) }}
+            select dated.interaction_id
+            from {{ received }} as dated
+            where {{ falls_on_dates('dated.started_at', dates) }}
         )
     {%- endif %}
     group by interaction_id
@@ -73,36 +75,67 @@ flagged as (
         -- A committed attempt has no cost of its own: the commitment
         -- engine sets its rate.
         case
-            when pricing_mode <> 'committed' or billing_status = 'not_billable'
-                then contracted_cost_usd
+            when
+                attempts.pricing_mode <> 'committed'
+                or attempts.billing_status = 'not_billable'
+                then attempts.contracted_cost_usd
         end as effective_cost_usd,
         case
-            when status = 'client_cancelled' and contracted_cost_usd > 0 then 'W03'
             when
-                contracted_cost_usd > 0
-                and (status = 'blocked' or blocked_interactions.interaction_id is not null)
+                attempts.status = 'client_cancelled'
+                and attempts.contracted_cost_usd > 0
+                then 'W03'
+            when
+                attempts.contracted_cost_usd > 0
+                and (
+                    attempts.status = 'blocked'
+                    or blocked_interactions.interaction_id is not null
+                )
                 then 'W11'
         end as waste_reason,
         nullif(
-            case when attempts.interaction_id = source_record_id then '|SYNTH_INTERACTION' else '' end
-            || case when source_record_id like 'synthetic:%' then '|SYNTH_ID' else '' end
-            || case when ended_at < started_at then '|CLOCK_SKEW' else '' end
+            case
+                when attempts.interaction_id = attempts.source_record_id
+                    then '|SYNTH_INTERACTION'
+                else ''
+            end
             || case
-                when billing_status = 'billable' and usage_source = 'gateway_estimate'
+                when attempts.source_record_id like 'synthetic:%' then '|SYNTH_ID'
+                else ''
+            end
+            || case
+                when attempts.ended_at < attempts.started_at then '|CLOCK_SKEW'
+                else ''
+            end
+            || case
+                when
+                    attempts.billing_status = 'billable'
+                    and attempts.usage_source = 'gateway_estimate'
                     then '|EST_USAGE'
                 else ''
             end
-            || case when not is_cost_bearing then '|CHAINED_DUP' else '' end
-            || case when reasoning_tokens > output_tokens then '|REASONING_ABOVE_OUTPUT' else '' end
+            || case when not attempts.is_cost_bearing then '|CHAINED_DUP' else '' end
             || case
-                when cache_write_1h_tokens is null and cache_write_5m_tokens > 0
+                when attempts.reasoning_tokens > attempts.output_tokens
+                    then '|REASONING_ABOVE_OUTPUT'
+                else ''
+            end
+            || case
+                when
+                    attempts.cache_write_1h_tokens is null
+                    and attempts.cache_write_5m_tokens > 0
                     then '|CACHE_LIFETIME_UNKNOWN'
                 else ''
             end
             || case
-                when service_tier_requested <> service_tier_served then '|TIER_MISMATCH' else ''
+                when attempts.service_tier_requested <> attempts.service_tier_served
+                    then '|TIER_MISMATCH'
+                else ''
             end
-            || case when has_cost_center_conflict then '|COST_CENTER_CONFLICT' else '' end,
+            || case
+                when attempts.has_cost_center_conflict then '|COST_CENTER_CONFLICT'
+                else ''
+            end,
             ''
         ) as joined_flags
     from attempts
@@ -192,7 +225,8 @@ final as (
         cast(flagged.list_cost_usd as numeric(38, 12)) as list_cost_usd,
         cast(flagged.contracted_cost_usd as numeric(38, 12)) as contracted_cost_usd,
         cast(flagged.effective_cost_usd as numeric(38, 12)) as effective_cost_usd,
-        cast(flagged.gateway_reported_cost_usd as numeric(38, 12)) as gateway_reported_cost_usd,
+        cast(flagged.gateway_reported_cost_usd as numeric(38, 12))
+            as gateway_reported_cost_usd,
         cast(flagged.unpriced_exposure_usd as numeric(38, 12)) as unpriced_exposure_usd,
         cast(flagged.avoided_cost_usd as numeric(38, 12)) as avoided_cost_usd,
         cast(flagged.cache_lifetime_exposure_usd as numeric(38, 12))

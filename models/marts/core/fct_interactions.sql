@@ -17,9 +17,8 @@ attempts as (
     select * from {{ ref('fct_attempts') }}
     where
         is_cost_bearing
-        {%- if is_incremental() %}
-        and {{ falls_on_dates('cast(interaction_date as timestamp)', dates) }}
-        {%- endif %}
+        and {{ falls_on_dates('cast(interaction_date as timestamp)', dates)
+            if is_incremental() else '1 = 1' }}
 ),
 
 interaction_days as (
@@ -41,14 +40,19 @@ ordered as (
     select
         attempts.*,
         row_number() over (
-            partition by attempts.interaction_id order by attempts.started_at, attempts.attempt_id
+            partition by attempts.interaction_id
+            order by attempts.started_at, attempts.attempt_id
         ) as attempt_order,
         row_number() over (
             partition by attempts.interaction_id
-            order by coalesce(attempts.effective_cost_usd, 0) desc, attempts.started_at desc, attempts.attempt_id desc
+            order by
+                coalesce(attempts.effective_cost_usd, 0) desc,
+                attempts.started_at desc,
+                attempts.attempt_id desc
         ) as cost_order,
         row_number() over (
-            partition by attempts.interaction_id order by attempts.started_at desc, attempts.attempt_id desc
+            partition by attempts.interaction_id
+            order by attempts.started_at desc, attempts.attempt_id desc
         ) as reverse_order
     from attempts
 
@@ -69,7 +73,8 @@ grouped as (
         max(case when cost_order = 1 then model_id end) as primary_model_id,
         max(case_key) as case_key,
         count(*) as attempts,
-        sum(retries_reported + case when attempt_role = 'retry' then 1 else 0 end) as retries,
+        sum(retries_reported + case when attempt_role = 'retry' then 1 else 0 end)
+            as retries,
         sum(
             case
                 when attempt_grain = 'call' then fallbacks_reported
@@ -84,11 +89,14 @@ grouped as (
         {%- endfor %}
         sum(reasoning_tokens) as reasoning_tokens,
         sum(effective_cost_usd) as model_inference_cost_usd,
-        sum(case when attempt_role = 'retry' then effective_cost_usd else 0 end) as retry_cost_usd,
+        sum(case when attempt_role = 'retry' then effective_cost_usd else 0 end)
+            as retry_cost_usd,
         sum(unpriced_exposure_usd) as unpriced_exposure_usd,
-        sum(case when unpriced_reason is not null then 1 else 0 end) as unpriced_attempts,
+        sum(case when unpriced_reason is not null then 1 else 0 end)
+            as unpriced_attempts,
         min(unpriced_reason) as unpriced_reason,
-        max(case when is_application_registered then 1 else 0 end) = 1 as is_application_registered,
+        max(case when is_application_registered then 1 else 0 end) = 1
+            as is_application_registered,
         max(case when reverse_order = 1 and is_success then 1 else 0 end) = 1
             as is_technically_successful,
         min(started_at) as started_at,
@@ -106,9 +114,11 @@ questioned as (
         and grouped.business_unit_id <> 'UNOWNED'
         and grouped.product_owner_id is not null as has_owner,
         grouped.unpriced_attempts = 0 as has_price,
-        grouped.is_application_registered and workflows.workflow_id is not null as has_demand,
+        grouped.is_application_registered
+        and workflows.workflow_id is not null as has_demand,
         -- Without a policy check nobody knows: unknown, not compliant.
-        case when evidence.checks > 0 then evidence.open_violations = 0 end as is_compliant,
+        case when evidence.checks > 0 then evidence.open_violations = 0 end
+            as is_compliant,
         evidence.outcome_id,
         evidence.quality_score,
         coalesce(evidence.is_blocked_after_generation, false) as is_blocked,
@@ -161,18 +171,24 @@ final as (
         questioned.unpriced_reason,
         case
             when questioned.has_owner then null
-            when questioned.cost_center_id in ('UNOWNED', 'UNALLOCATED') then 'no_cost_center'
+            when
+                questioned.cost_center_id in ('UNOWNED', 'UNALLOCATED')
+                then 'no_cost_center'
             when questioned.business_unit_id = 'UNOWNED' then 'no_business_unit'
             else 'no_product_owner'
         end as has_owner_reason,
         questioned.unpriced_reason as has_price_reason,
         case
             when questioned.has_demand then null
-            when not questioned.is_application_registered then 'application_not_registered'
+            when
+                not questioned.is_application_registered
+                then 'application_not_registered'
             else 'workflow_not_registered'
         end as has_demand_reason,
-        case when questioned.is_compliant is null then 'no_policy_check' end as has_result_reason,
-        case when not questioned.has_outcome then 'no_outcome_linked' end as has_outcome_reason,
+        case when questioned.is_compliant is null then 'no_policy_check' end
+            as has_result_reason,
+        case when not questioned.has_outcome then 'no_outcome_linked' end
+            as has_outcome_reason,
         -- measures
         cast(questioned.attempts as bigint) as attempts,
         cast(questioned.retries as bigint) as retries,
@@ -182,7 +198,8 @@ final as (
         {%- for token_class in priced_token_classes() + ['reasoning'] %}
         cast(questioned.{{ token_class }}_tokens as bigint) as {{ token_class }}_tokens,
         {%- endfor %}
-        cast(questioned.model_inference_cost_usd as numeric(38, 12)) as model_inference_cost_usd,
+        cast(questioned.model_inference_cost_usd as numeric(38, 12))
+            as model_inference_cost_usd,
         {%- for dimension in [
             'supporting_infrastructure', 'ai_tooling', 'human_effort',
             'compliance_risk', 'platform_operations',
@@ -191,7 +208,8 @@ final as (
         {%- endfor %}
         cast(questioned.model_inference_cost_usd as numeric(38, 12)) as total_cost_usd,
         cast(questioned.retry_cost_usd as numeric(38, 12)) as retry_cost_usd,
-        cast(questioned.unpriced_exposure_usd as numeric(38, 12)) as unpriced_exposure_usd,
+        cast(questioned.unpriced_exposure_usd as numeric(38, 12))
+            as unpriced_exposure_usd,
         cast(questioned.quality_score as numeric(9, 6)) as quality_score,
         cast(
             case when questioned.has_owner then 1 else 0 end
@@ -201,13 +219,17 @@ final as (
             + case when questioned.has_outcome then 1 else 0 end as bigint
         ) as legibility_score,
         cast(
-            {{ dbt.datediff('questioned.started_at', 'questioned.ended_at', 'millisecond') }}
+            {{ dbt.datediff(
+                'questioned.started_at', 'questioned.ended_at', 'millisecond'
+            ) }}
             * cast(0.001 as decimal(4, 3)) as numeric(18, 3)
         ) as duration_seconds,
         -- booleans
         case
             when questioned.is_blocked then false
-            when questioned.success_basis = 'business' then questioned.is_outcome_successful
+            when
+                questioned.success_basis = 'business'
+                then questioned.is_outcome_successful
             else questioned.is_technically_successful
         end as is_successful,
         questioned.is_compliant,

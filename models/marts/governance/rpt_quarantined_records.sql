@@ -14,9 +14,14 @@ rejected as (
     select
         attempts.*,
         coalesce(attempts.quarantine_reason, 'AMBIGUOUS_DUP') as rejection_reason,
-        case when attempts.quarantine_reason is null then attempts.exact_duplicates else 1 end as rejected_rows,
         case
-            when attempts.gateway_reported_cost_usd > 0 then attempts.gateway_reported_cost_usd
+            when attempts.quarantine_reason is null then attempts.exact_duplicates
+            else 1
+        end as rejected_rows,
+        case
+            when
+                attempts.gateway_reported_cost_usd > 0
+                then attempts.gateway_reported_cost_usd
             else cast(attempts.contracted_rated_usd as decimal(38, 12))
         end as own_estimate_usd,
         case
@@ -33,11 +38,15 @@ ordered as (
     select
         rejected.*,
         row_number() over (
-            partition by rejected.attempt_id order by rejected.ingested_at, rejected.record_hash
+            partition by rejected.attempt_id
+            order by rejected.ingested_at, rejected.record_hash
         ) as payload_number,
         row_number() over (
             partition by rejected.attempt_id
-            order by coalesce(rejected.own_estimate_usd, 0) desc, rejected.ingested_at, rejected.record_hash
+            order by
+                coalesce(rejected.own_estimate_usd, 0) desc,
+                rejected.ingested_at asc,
+                rejected.record_hash asc
         ) as estimate_order
     from rejected
 
@@ -60,7 +69,9 @@ final as (
         cast(
             case
                 when estimate_order > 1 then 0
-                when rejection_reason = 'AMBIGUOUS_DUP' then own_estimate_usd * rejected_rows
+                when
+                    rejection_reason = 'AMBIGUOUS_DUP'
+                    then own_estimate_usd * rejected_rows
                 else own_estimate_usd
             end as numeric(38, 12)
         ) as estimated_cost_usd,

@@ -24,9 +24,13 @@ split as (
 
     select
         interactions.*,
-        case when environment in ('prod', 'unknown') then 1 else 0 end as in_production,
-        case when environment in ('prod', 'unknown') then total_cost_usd end
-            as production_cost_usd
+        case when interactions.environment in ('prod', 'unknown') then 1 else 0 end
+            as in_production,
+        case
+            when
+                interactions.environment in ('prod', 'unknown')
+                then interactions.total_cost_usd
+        end as production_cost_usd
     from interactions
 
 ),
@@ -40,9 +44,12 @@ grouped as (
         max(inputs_version) as inputs_version,
         count(*) as interactions,
         sum(in_production) as production_interactions,
-        sum(case when is_successful then in_production else 0 end) as successful_interactions,
-        sum(case when is_compliant then in_production else 0 end) as compliant_interactions,
-        sum(case when is_compliant is null then 0 else in_production end) as checked_interactions,
+        sum(case when is_successful then in_production else 0 end)
+            as successful_interactions,
+        sum(case when is_compliant then in_production else 0 end)
+            as compliant_interactions,
+        sum(case when is_compliant is null then 0 else in_production end)
+            as checked_interactions,
         sum(case when has_price then 0 else 1 end) as unpriced_interactions,
         sum(attempts) as attempts,
         sum(retries) as retries,
@@ -53,9 +60,12 @@ grouped as (
         sum(production_cost_usd) as production_cost_usd,
         sum(unpriced_exposure_usd) as unpriced_exposure_usd,
         sum(case when in_production = 1 then quality_score end) as quality_score_sum,
-        count(case when in_production = 1 then quality_score end) as quality_score_count,
-        percentile_disc(0.5) within group (order by production_cost_usd) as cost_p50_usd,
-        percentile_disc(0.95) within group (order by production_cost_usd) as cost_p95_usd
+        count(case when in_production = 1 then quality_score end)
+            as quality_score_count,
+        percentile_disc(0.5) within group (order by production_cost_usd)
+            as cost_p50_usd,
+        percentile_disc(0.95) within group (order by production_cost_usd)
+            as cost_p95_usd
     from split
     group by interaction_date, application_id, interaction_type
 
@@ -89,8 +99,10 @@ final as (
             as cost_per_interaction_usd,
         {{ safe_ratio('production_cost_usd', 'successful_interactions') }}
             as cost_per_successful_interaction_usd,
-        {{ safe_ratio('successful_interactions', 'production_interactions') }} as success_ratio,
-        {{ safe_ratio('quality_score_sum', 'quality_score_count') }} as mean_quality_ratio,
+        {{ safe_ratio('successful_interactions', 'production_interactions') }}
+            as success_ratio,
+        {{ safe_ratio('quality_score_sum', 'quality_score_count') }}
+            as mean_quality_ratio,
         inputs_version
     from grouped
 

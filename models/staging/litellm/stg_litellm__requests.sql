@@ -3,8 +3,10 @@
     'usage_region': 'usage_object/inference_geo',
     'cached': 'usage_object/prompt_tokens_details/cached_tokens',
     'written': 'usage_object/prompt_tokens_details/cache_creation_tokens',
-    'written_5m': 'usage_object/prompt_tokens_details/cache_creation_token_details/ephemeral_5m_input_tokens',
-    'written_1h': 'usage_object/prompt_tokens_details/cache_creation_token_details/ephemeral_1h_input_tokens',
+    'written_5m': 'usage_object/prompt_tokens_details/cache_creation_token_details'
+        ~ '/ephemeral_5m_input_tokens',
+    'written_1h': 'usage_object/prompt_tokens_details/cache_creation_token_details'
+        ~ '/ephemeral_1h_input_tokens',
     'audio_in': 'usage_object/prompt_tokens_details/audio_tokens',
     'image_in': 'usage_object/prompt_tokens_details/image_tokens',
     'reasoning': 'usage_object/completion_tokens_details/reasoning_tokens',
@@ -78,25 +80,34 @@ extracted as (
             'custom_llm_provider', 'cache_hit', 'request_tags', 'team_id', 'end_user',
             'session_id', 'status', 'agent_id', 'request_duration_ms', 'document',
         ]) }} as record_hash,
-        coalesce(documents._loaded_at, documents.created_at, documents.endtime) as ingested_at,
+        coalesce(documents._loaded_at, documents.created_at, documents.endtime)
+            as ingested_at,
         coalesce(nullif(documents.request_id, ''), 'synthetic:' || {{ dbt.hash(
-            "coalesce(api_key, '') || '|' || coalesce(model, '') || '|' || coalesce(session_id, '') || '|'"
-            ~ " || cast(coalesce(prompt_tokens, -1) as varchar) || '|' || cast(coalesce(completion_tokens, -1) as varchar) || '|'"
+            "coalesce(api_key, '') || '|' || coalesce(model, '')"
+            ~ " || '|' || coalesce(session_id, '')"
+            ~ " || '|' || cast(coalesce(prompt_tokens, -1) as varchar)"
+            ~ " || '|' || cast(coalesce(completion_tokens, -1) as varchar) || '|'"
             ~ " || cast(" ~ epoch_microseconds('starttime') ~ " as varchar)"
         ) }}) as record_id,
         coalesce(documents.cache_hit, '') = 'True' as is_gateway_cache_hit,
         {{ token_count('retries') }} as retries_reported,
         {{ token_count('fallbacks') }} as fallbacks_reported,
-        coalesce(documents.usage_service_tier, documents.asked_service_tier) as service_tier_served,
-        case when documents.document is not null then {{ token_count('cached') }} end as cache_read_tokens,
+        coalesce(documents.usage_service_tier, documents.asked_service_tier)
+            as service_tier_served,
+        case
+            when documents.document is not null then {{ token_count('cached') }}
+        end as cache_read_tokens,
         -- Without the split by lifetime all written tokens are taken as 5 minutes.
         case
             when documents.document is null then null
-            when documents.written_5m is null and documents.written_1h is null then {{ token_count('written') }}
+            when
+                documents.written_5m is null and documents.written_1h is null
+                then {{ token_count('written') }}
             else {{ token_count('written_5m') }}
         end as cache_write_5m_tokens,
         {{ token_count('written_1h') }} as cache_write_1h_tokens,
-        documents.written_1h is not null or {{ token_count('written') }} = 0 as is_cache_lifetime_known,
+        documents.written_1h is not null
+        or {{ token_count('written') }} = 0 as is_cache_lifetime_known,
         {{ token_count('reasoning') }} as reasoning_tokens,
         {{ token_count('audio_in') }} as input_audio_tokens,
         {{ token_count('image_in') }} as input_image_tokens,
@@ -110,31 +121,39 @@ classified as (
     select
         extracted.*,
         case
-            when error_name = 'ClientDisconnected' then 'client_cancelled'
-            when status = 'success' then 'success'
-            when retries is null then 'gateway_rejected'
-            when error_code = 'content_filter' then 'blocked'
+            when extracted.error_name = 'ClientDisconnected' then 'client_cancelled'
+            when extracted.status = 'success' then 'success'
+            when extracted.retries is null then 'gateway_rejected'
+            when extracted.error_code = 'content_filter' then 'blocked'
             else 'provider_error'
         end as canonical_status,
         case
-            when status = 'success' and prompt_tokens + completion_tokens > 0 then 'provider'
-            when status <> 'success' and prompt_tokens + completion_tokens > 0
+            when
+                extracted.status = 'success'
+                and extracted.prompt_tokens + extracted.completion_tokens > 0
+                then 'provider'
+            when
+                extracted.status <> 'success'
+                and extracted.prompt_tokens + extracted.completion_tokens > 0
                 then 'gateway_estimate'
             else 'none'
         end as usage_source,
         case
-            when spilled_from is not null then 'committed_spill'
-            when service_tier_served in ('flex', 'priority', 'batch') then service_tier_served
+            when extracted.spilled_from is not null then 'committed_spill'
+            when extracted.service_tier_served in ('flex', 'priority', 'batch')
+                then extracted.service_tier_served
             else 'on_demand'
         end as pricing_mode,
-        coalesce(own.is_cache_read_in_input, general.is_cache_read_in_input) as is_cache_read_in_input,
+        coalesce(own.is_cache_read_in_input, general.is_cache_read_in_input)
+            as is_cache_read_in_input,
         coalesce(own.is_cache_write_in_input, general.is_cache_write_in_input)
             as is_cache_write_in_input,
         coalesce(own.is_audio_in_input, general.is_audio_in_input) as is_audio_in_input,
         coalesce(own.is_image_in_input, general.is_image_in_input) as is_image_in_input,
         coalesce(own.is_reasoning_in_output, general.is_reasoning_in_output)
             as is_reasoning_in_output,
-        coalesce(own.is_audio_in_output, general.is_audio_in_output) as is_audio_in_output
+        coalesce(own.is_audio_in_output, general.is_audio_in_output)
+            as is_audio_in_output
     from extracted
     left join conventions as own
         on
@@ -157,7 +176,10 @@ renamed as (
         'litellm' as source_name,
         record_id as source_record_id,
         case
-            when not is_gateway_cache_hit and status = 'success' and call_type <> 'aembedding'
+            when
+                not is_gateway_cache_hit
+                and status = 'success'
+                and call_type <> 'aembedding'
                 then nullif(request_id, '')
         end as provider_response_id,
         coalesce(interaction, workflow_run, record_id) as interaction_id,
@@ -165,13 +187,15 @@ renamed as (
         coalesce(workflow_run, interaction, record_id) as run_id,
         cast(null as varchar) as parent_step_id,
         coalesce(workflow_run || ':' || step, record_id) as step_id,
-        coalesce(application, {{ tag_value('request_tags', "'app'") }}) as application_id,
+        coalesce(application, {{ tag_value('request_tags', "'app'") }})
+            as application_id,
         coalesce(workflow, {{ tag_value('request_tags', "'wf'") }}) as workflow_id,
         coalesce(agent, nullif(agent_id, '')) as component_id,
         agent_version as component_version,
         nullif(api_key, '') as api_key_hash,
         case when end_user <> '' then {{ pseudonym('end_user') }} end as user_pseudonym,
-        coalesce(cost_center, {{ tag_value('request_tags', "'cc'") }}) as cost_center_tag,
+        coalesce(cost_center, {{ tag_value('request_tags', "'cc'") }})
+            as cost_center_tag,
         case_key,
         cast(null as varchar) as billing_account_id,
         nullif(custom_llm_provider, '') as provider_id,
@@ -182,7 +206,10 @@ renamed as (
         spilled_from as commitment_pool_tag,
         -- attributes
         case
-            when {{ tag_value('request_tags', "'env'") }} in ('prod', 'staging', 'dev', 'sandbox', 'eval')
+            when
+                {{ tag_value('request_tags', "'env'") }} in (
+                    'prod', 'staging', 'dev', 'sandbox', 'eval'
+                )
                 then {{ tag_value('request_tags', "'env'") }}
             when {{ tag_value('request_tags', "'env'") }} is not null then 'unknown'
         end as environment,
@@ -193,7 +220,11 @@ renamed as (
         end as interaction_type,
         case
             when call_type in (
-                'acompletion', 'completion', 'anthropic_messages', 'aresponses', 'responses'
+                'acompletion',
+                'completion',
+                'anthropic_messages',
+                'aresponses',
+                'responses'
             ) then 'chat'
             when call_type in ('aembedding', 'embedding') then 'embeddings'
             else 'unknown'
@@ -236,7 +267,8 @@ renamed as (
         {{ uncached_tokens('prompt_tokens') }} as input_uncached_tokens,
         cache_read_tokens,
         cache_write_5m_tokens,
-        case when is_cache_lifetime_known then cache_write_1h_tokens end as cache_write_1h_tokens,
+        case when is_cache_lifetime_known then cache_write_1h_tokens end
+            as cache_write_1h_tokens,
         {{ text_output_tokens('completion_tokens') }} as output_tokens,
         reasoning_tokens,
         input_audio_tokens,
@@ -252,12 +284,17 @@ renamed as (
         spend as gateway_reported_cost_usd,
         case
             when endtime >= starttime
-                then cast(request_duration_ms * cast(0.001 as decimal(4, 3)) as decimal(18, 3))
+                then cast(
+                    request_duration_ms
+                    * cast(0.001 as decimal(4, 3)) as decimal(18, 3)
+                )
         end as latency_seconds,
         case
             when completionstarttime < endtime and completionstarttime >= starttime
                 then cast(
-                    {{ dbt.datediff('starttime', 'completionstarttime', 'millisecond') }}
+                    {{ dbt.datediff(
+                        'starttime', 'completionstarttime', 'millisecond'
+                    ) }}
                     * cast(0.001 as decimal(4, 3)) as decimal(18, 3)
                 )
         end as time_to_first_token_seconds,
@@ -269,7 +306,8 @@ renamed as (
         -- rejected before routing.
         coalesce(session_id, '') <> ''
         and canonical_status <> 'gateway_rejected'
-        and not {{ matches_pattern('session_id', '[0-9a-f]{32}') }} as is_session_explicit,
+        and not {{ matches_pattern('session_id', '[0-9a-f]{32}') }}
+            as is_session_explicit,
         -- timestamps
         starttime as started_at,
         endtime as ended_at,

@@ -73,9 +73,11 @@ parsed as (
 
     select
         source.*,
-        {{ json_document("coalesce(nullif(attributes, ''), '{}')", fields) }} as document,
-        {{ json_document("coalesce(nullif(resource_attributes, ''), '{}')", resource_fields) }}
-            as resource_document
+        {{ json_document("coalesce(nullif(attributes, ''), '{}')", fields) }}
+            as document,
+        {{ json_document(
+            "coalesce(nullif(resource_attributes, ''), '{}')", resource_fields
+        ) }} as resource_document
     from source
 
 ),
@@ -99,20 +101,39 @@ named as (
         coalesce(
             nullif(documents.operation_name, ''),
             nullif(documents.request_type, ''),
-            case when documents.document is null then {{ dbt.split_part('span_name', "' '", 1) }} end
+            case
+                when documents.document is null
+                    then {{ dbt.split_part('span_name', "' '", 1) }}
+            end
         ) as operation_word,
-        coalesce(nullif(documents.provider_name, ''), nullif(documents.system_name, '')) as provider,
-        coalesce(nullif(documents.input_count, ''), nullif(documents.prompt_count, '')) as input_text,
-        coalesce(nullif(documents.output_count, ''), nullif(documents.completion_count, '')) as output_text,
-        coalesce(nullif(documents.written, ''), nullif(documents.created, '')) as written_text,
-        nullif(coalesce(nullif(documents.asked_tier, ''), documents.old_asked_tier), '') as tier_asked,
-        nullif(coalesce(nullif(documents.served_tier, ''), documents.old_served_tier), '') as tier_served,
-        coalesce(nullif(documents.agent_id, ''), nullif(documents.agent_name, '')) as agent,
-        lower(coalesce(nullif(documents.environment_name, ''), documents.old_environment_name)) as environment_word,
+        coalesce(nullif(documents.provider_name, ''), nullif(documents.system_name, ''))
+            as provider,
+        coalesce(nullif(documents.input_count, ''), nullif(documents.prompt_count, ''))
+            as input_text,
+        coalesce(
+            nullif(documents.output_count, ''), nullif(documents.completion_count, '')
+        ) as output_text,
+        coalesce(nullif(documents.written, ''), nullif(documents.created, ''))
+            as written_text,
+        nullif(
+            coalesce(nullif(documents.asked_tier, ''), documents.old_asked_tier), ''
+        ) as tier_asked,
+        nullif(
+            coalesce(nullif(documents.served_tier, ''), documents.old_served_tier), ''
+        ) as tier_served,
+        coalesce(nullif(documents.agent_id, ''), nullif(documents.agent_name, ''))
+            as agent,
+        lower(
+            coalesce(
+                nullif(documents.environment_name, ''), documents.old_environment_name
+            )
+        ) as environment_word,
         lower(coalesce(documents.error_type, '')) as error_name,
-        coalesce(nullif(documents.error_code, ''), documents.error_type) as error_number,
+        coalesce(nullif(documents.error_code, ''), documents.error_type)
+            as error_number,
         coalesce(documents.error_type, '') <> ''
-        or coalesce(documents.status_code, '') in ('2', 'ERROR', 'STATUS_CODE_ERROR') as is_error
+        or coalesce(documents.status_code, '') in ('2', 'ERROR', 'STATUS_CODE_ERROR')
+            as is_error
     from documents
 
 ),
@@ -125,10 +146,17 @@ inference as (
         named.*,
         case
             when named.operation_word in (
-                'chat', 'acompletion', 'completion', 'anthropic_messages', 'aresponses', 'responses'
+                'chat',
+                'acompletion',
+                'completion',
+                'anthropic_messages',
+                'aresponses',
+                'responses'
             ) then 'chat'
-            when named.operation_word in ('text_completion', 'generate_content') then named.operation_word
-            when named.operation_word in ('embeddings', 'aembedding', 'embedding') then 'embeddings'
+            when named.operation_word in ('text_completion', 'generate_content')
+                then named.operation_word
+            when named.operation_word in ('embeddings', 'aembedding', 'embedding')
+                then 'embeddings'
             else 'unknown'
         end as operation
     from named
@@ -159,19 +187,28 @@ extracted as (
             'ended_at', 'document', 'resource_document',
         ]) }} as record_hash,
         coalesce(inference.trace_id || inference.span_id, 'synthetic:' || {{ dbt.hash(
-            "coalesce(trace_id, '') || '|' || coalesce(span_id, '') || '|' || coalesce(parent_span_id, '') || '|'"
-            ~ " || coalesce(span_name, '') || '|' || coalesce(cast(document as varchar), '') || '|'"
-            ~ " || coalesce(cast(" ~ epoch_microseconds('started_at') ~ " as varchar), '')"
+            "coalesce(trace_id, '') || '|' || coalesce(span_id, '')"
+            ~ " || '|' || coalesce(parent_span_id, '')"
+            ~ " || '|' || coalesce(span_name, '')"
+            ~ " || '|' || coalesce(cast(document as varchar), '')"
+            ~ " || '|' || coalesce(cast("
+            ~ epoch_microseconds('started_at') ~ " as varchar), '')"
         ) }}) as record_id,
-        case when inference.document is not null then {{ token_count('input_text') }} end as input_tokens,
-        case when inference.document is not null then {{ token_count('output_text') }} end
-            as all_output_tokens,
-        case when inference.document is not null then {{ token_count("nullif(cached, '')") }} end
-            as cache_read_tokens,
+        case
+            when inference.document is not null then {{ token_count('input_text') }}
+        end as input_tokens,
+        case
+            when inference.document is not null then {{ token_count('output_text') }}
+        end as all_output_tokens,
+        case
+            when inference.document is not null
+                then {{ token_count("nullif(cached, '')") }}
+        end as cache_read_tokens,
         -- The conventions do not tell lifetimes apart: all written
         -- tokens are taken as 5 minutes.
-        case when inference.document is not null then {{ token_count('written_text') }} end
-            as cache_write_5m_tokens,
+        case
+            when inference.document is not null then {{ token_count('written_text') }}
+        end as cache_write_5m_tokens,
         0 as cache_write_1h_tokens,
         {{ token_count("nullif(reasoning, '')") }} as reasoning_tokens,
         {{ token_count("nullif(audio_in, '')") }} as input_audio_tokens,
@@ -187,18 +224,22 @@ classified as (
     select
         extracted.*,
         case
-            when tier_served in ('flex', 'priority', 'batch') then tier_served
-            when coalesce(tier_served, 'default') in ('default', 'standard') then 'on_demand'
+            when extracted.tier_served in ('flex', 'priority', 'batch')
+                then extracted.tier_served
+            when coalesce(extracted.tier_served, 'default') in ('default', 'standard')
+                then 'on_demand'
             else 'unknown'
         end as pricing_mode,
-        coalesce(own.is_cache_read_in_input, general.is_cache_read_in_input) as is_cache_read_in_input,
+        coalesce(own.is_cache_read_in_input, general.is_cache_read_in_input)
+            as is_cache_read_in_input,
         coalesce(own.is_cache_write_in_input, general.is_cache_write_in_input)
             as is_cache_write_in_input,
         coalesce(own.is_audio_in_input, general.is_audio_in_input) as is_audio_in_input,
         coalesce(own.is_image_in_input, general.is_image_in_input) as is_image_in_input,
         coalesce(own.is_reasoning_in_output, general.is_reasoning_in_output)
             as is_reasoning_in_output,
-        coalesce(own.is_audio_in_output, general.is_audio_in_output) as is_audio_in_output
+        coalesce(own.is_audio_in_output, general.is_audio_in_output)
+            as is_audio_in_output
     from extracted
     left join conventions as own
         on
@@ -222,7 +263,8 @@ renamed as (
         record_id as source_record_id,
         -- The gateway writes its own call id where the provider gave none.
         case
-            when response_id <> coalesce(gateway_call_id, '') then nullif(response_id, '')
+            when response_id <> coalesce(gateway_call_id, '')
+                then nullif(response_id, '')
         end as provider_response_id,
         coalesce(trace_id, record_id) as interaction_id,
         nullif(conversation, '') as session_id,
@@ -232,7 +274,8 @@ renamed as (
         nullif(service, '') as application_id,
         nullif(workflow, '') as workflow_id,
         agent as component_id,
-        case when agent is not null then nullif(agent_version, '') end as component_version,
+        case when agent is not null then nullif(agent_version, '') end
+            as component_version,
         nullif(key_hash, '') as api_key_hash,
         case when end_user <> '' then {{ pseudonym('end_user') }} end as user_pseudonym,
         nullif(cost_center, '') as cost_center_tag,
@@ -281,9 +324,11 @@ renamed as (
             when not is_error then 'none'
             when error_number = 'content_filter' or error_name like '%contentpolicy%'
                 then 'content_filter'
-            when error_name like '%timeout%' or error_number in ('408', '504') then 'timeout'
+            when error_name like '%timeout%' or error_number in ('408', '504')
+                then 'timeout'
             when error_name like '%ratelimit%' or error_number = '429' then 'throttled'
-            when error_name like '%cancel%' or error_name like '%disconnect%' then 'cancelled'
+            when error_name like '%cancel%' or error_name like '%disconnect%'
+                then 'cancelled'
             when error_name like '%budget%' or error_name like '%accessdenied%'
                 then 'policy_blocked'
             when
@@ -316,7 +361,8 @@ renamed as (
         {{ uncached_tokens('input_tokens') }} as input_uncached_tokens,
         cache_read_tokens,
         cache_write_5m_tokens,
-        cast(case when cache_write_5m_tokens = 0 then 0 end as bigint) as cache_write_1h_tokens,
+        cast(case when cache_write_5m_tokens = 0 then 0 end as bigint)
+            as cache_write_1h_tokens,
         {{ text_output_tokens('all_output_tokens') }} as output_tokens,
         reasoning_tokens,
         input_audio_tokens,
@@ -333,11 +379,13 @@ renamed as (
                     * cast(0.000001 as decimal(6, 6)) as decimal(18, 3)
                 )
         end as latency_seconds,
-        {{ safe_cast_raw("nullif(first_chunk_seconds, '')", 'varchar', 'decimal(18, 3)') }}
-            as time_to_first_token_seconds,
+        {{ safe_cast_raw(
+            "nullif(first_chunk_seconds, '')", 'varchar', 'decimal(18, 3)'
+        ) }} as time_to_first_token_seconds,
         -- booleans
         false as is_gateway_cache_hit,
-        lower(coalesce(nullif(request_stream, ''), is_streaming, 'false')) = 'true' as is_streamed,
+        lower(coalesce(nullif(request_stream, ''), is_streaming, 'false')) = 'true'
+            as is_streamed,
         not is_error as is_success,
         coalesce(conversation, '') <> '' as is_session_explicit,
         -- timestamps

@@ -1,5 +1,6 @@
-{#- Everything that later models read. Attributes also hold prompts, answers, tool arguments and
-    error texts, so a key that is not listed here does not exist downstream. -#}
+{#- Everything that later models read. Attributes also hold prompts, answers, tool
+    arguments and error texts, so a key that is not listed here does not exist
+    downstream. -#}
 {%- set attribute_names = [
     'gen_ai.operation.name',
     'gen_ai.provider.name',
@@ -73,7 +74,10 @@ picked as (
             'unreadable'
         ) as picked_attributes,
         coalesce(
-            {{ json_pick("coalesce(nullif(resource_attributes, ''), '{}')", resource_attribute_names) }},
+            {{ json_pick(
+                "coalesce(nullif(resource_attributes, ''), '{}')",
+                resource_attribute_names
+            ) }},
             'unreadable'
         ) as picked_resource_attributes,
         {{ nanoseconds_timestamp('start_time_unix_nano') }} as started_at,
