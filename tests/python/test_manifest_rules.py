@@ -54,7 +54,19 @@ SEEDS_READ_BY_STAGING = {
 }
 
 MODEL_LINES = 150
-LONG_MODELS: dict[str, tuple[int, str]] = {}
+# Lines allowed and why. Most lines are columns: canonical requests and attempts stay wide.
+LONG_MODELS: dict[str, tuple[int, str]] = {
+    "stg_litellm__requests": (310, "62 columns, each with the gateway's own traps"),
+    "stg_otel_genai__requests": (380, "62 columns out of two generations of attribute names"),
+    "fct_attempts": (250, "77 columns, one per line"),
+    "fct_interactions": (240, "60 columns, one per line, most of them aggregated first"),
+    "int_attempts_identified": (160, "every column of a request passes through by name"),
+    "int_otel_genai_requests_placed": (
+        220,
+        "one walk of the span tree; halves would share its state",
+    ),
+    "int_price_card_rows": (240, "segments of four keys, then one ranking of all candidates"),
+}
 
 MACRO_LINES = 25
 LONG_MACROS: dict[str, tuple[int, str]] = {}
@@ -359,14 +371,6 @@ def test_every_source_is_described_and_watched(manifest: Manifest) -> None:
     assert wrong == []
 
 
-def test_canonical_requests_declare_the_agreed_columns(manifest: Manifest) -> None:
-    assert len(CANONICAL_REQUEST) == 62
-    requests = [m for m in manifest.models("staging/") if m["name"].endswith("__requests")]
-    assert requests
-    wrong = [m["name"] for m in requests if list(m["columns"]) != CANONICAL_REQUEST]
-    assert wrong == []
-
-
 def test_canonical_requests_have_the_agreed_columns(sample_build: DbtRun) -> None:
     columns = dict(
         sample_build.rows(
@@ -376,6 +380,7 @@ def test_canonical_requests_have_the_agreed_columns(sample_build: DbtRun) -> Non
             " group by table_name"
         )
     )
+    assert len(CANONICAL_REQUEST) == 62
     assert columns
     assert [name for name, found in columns.items() if found != CANONICAL_REQUEST] == []
 

@@ -47,14 +47,13 @@ copies_compared as (
 repeated_payloads as (
 
     select
-        copies_compared.* exclude (copy_number, first_ingested_at),
+        * exclude (copy_number, first_ingested_at),
         row_number() over (
-            partition by copies_compared.attempt_id
-            order by
-                copies_compared.first_ingested_at desc, copies_compared.record_hash desc
+            partition by attempt_id
+            order by first_ingested_at desc, record_hash desc
         ) as version_age
     from copies_compared
-    where copies_compared.copy_number = 1
+    where copy_number = 1
 
 ),
 
