@@ -1,16 +1,18 @@
-{#- The dates to build again, with every other date that shares an interaction or a provider response
-    with one of them, in the old rows or the new: their attempts take their date or bearer from each other. -#}
-{% macro linked_dates(relation, dates) -%}
+{#- The dates to build again, with every other date on which `linked_in` has a row that shares one of the
+    keys with them, in this model's old rows or in the new ones of `changed_in`: such rows depend on
+    each other across dates. -#}
+{% macro linked_dates(linked_in, changed_in, keys, dates) -%}
     {%- if dates | length == 0 -%} {{ return([]) }} {%- endif -%}
     {%- set linked -%}
-        {%- for key in ['interaction_id', 'provider_response_id'] %}
-        select distinct cast(attempt_date as varchar) as linked_date
-        from {{ relation }}
+        {%- for key in keys %}
+        select cast(attempt_date as varchar) as linked_date
+        from {{ linked_in }}
         where {{ key }} in (
-            select {{ key }} from {{ relation }} where {{ falls_on_dates('started_at', dates) }}
+            select {{ key }} from {{ changed_in }} where {{ falls_on_dates('started_at', dates) }}
             union all
             select {{ key }} from {{ this }} where {{ falls_on_dates('started_at', dates) }}
         )
+        group by cast(attempt_date as varchar)
         {{ 'union' if not loop.last }}
         {%- endfor %}
     {%- endset -%}

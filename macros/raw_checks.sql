@@ -5,12 +5,12 @@
     {%- set place = ai_finops.raw_table_place(source_name, table_name) -%}
     {%- set problem = ai_finops.raw_table_problem(source_name, table_name) -%}
     {%- if problem == '' and run_query('select 1 as one from ' ~ source(source_name, table_name) ~ ' limit 1').rows | length == 0 -%}
-        {%- set problem = 'has no rows' -%}
+        {%- set problem = 'has no rows, so nothing can be told from it' -%}
     {%- endif -%}
     {%- if problem != '' and not is_optional -%}
         {{ exceptions.raise_compiler_error(
             "Source '" ~ source_name ~ "', table '" ~ table_name ~ "': " ~ place ~ " " ~ problem
-            ~ ". Put the table there, or take '" ~ source_name ~ "' out of the var 'sources'."
+            ~ ". Export it again, or take '" ~ source_name ~ "' out of the var 'sources'."
         ) }}
     {%- endif -%}
     {{ return(problem == '') }}
@@ -31,6 +31,16 @@
             ~ missing | join(', ') ~ ". Columns found: " ~ actual.keys() | sort | join(', ') ~ "."
         ) }}
     {%- endif -%}
+{%- endmacro %}
+
+{#- Stops at a misspelled source: read as inactive, it would build empty marts without a word. -#}
+{% macro require_known_sources() -%}
+    {%- set known = (graph.sources.values() | map(attribute='source_name') | unique | sort) if execute else [] -%}
+    {%- for name in var('sources') if execute and name not in known -%}
+        {{ exceptions.raise_compiler_error(
+            "The var 'sources' names '" ~ name ~ "', which is not a source. Known sources: " ~ known | join(', ') ~ "."
+        ) }}
+    {%- endfor -%}
 {%- endmacro %}
 
 {#- Where a reader of an error message should look. -#}

@@ -4,6 +4,7 @@
     anything else that is missing stops the build. -#}
 {% macro raw_rows(source_name, table_name) -%}
     {%- set raw_table = source(source_name, table_name) -%}
+    {%- do ai_finops.require_known_sources() -%}
     {%- if execute and source_name in var('sources') and ai_finops.raw_table_is_present(source_name, table_name) -%}
         {%- set actual = {} -%}
         {%- for column in adapter.get_column_schema_from_query(get_empty_subquery_sql('select * from ' ~ raw_table)) -%}

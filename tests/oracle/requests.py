@@ -1082,6 +1082,8 @@ def otel_attempt(record: Record, references: References, tree: Tree) -> tuple[At
         flags.append("REASONING_ABOVE_OUTPUT")
     if counts.is_repaired:
         flags.append("TOKEN_REPAIRED")
+    # A client library counts how often it sent a request again.
+    is_resent = Counts().read(attribute("http.request.resend_count")) > 0
     started_at = span.started_at
     ended_at = _nanoseconds(row.get("end_time_unix_nano"))
     reasons.extend(_instant_reasons(started_at, record.ingested_at))
@@ -1154,7 +1156,7 @@ def otel_attempt(record: Record, references: References, tree: Tree) -> tuple[At
         pricing_mode=pricing_mode,
         service_tier_served=tier,
         attempt_grain="attempt",
-        attempt_role="primary",
+        attempt_role="retry" if is_resent else "primary",
         status="provider_error" if is_error else "success",
         error_class=_error_class(error_type, _status_number(error_type))
         if error_type

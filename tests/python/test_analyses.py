@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from decimal import Decimal
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -11,26 +12,37 @@ import pytest
 from conftest import LOG_SLICE
 from dbt_runs import DbtRun, run_dbt
 
-LITELLM_ONLY = {"sources": ["litellm"]}
+NAMED_ATTEMPT = "the-attempt-that-is-named"
+
+
+@cache
+def compiled_sql(database: Path, analysis: str, is_slice: bool, is_named: bool) -> str:
+    """An analysis as dbt compiles it; a named attempt is NAMED_ATTEMPT."""
+    variables: dict[str, Any] = {"sources": ["litellm"]} if is_slice else {}
+    if is_named:
+        variables["attempt_id"] = NAMED_ATTEMPT
+    run = run_dbt(
+        ["compile", "--select", analysis],
+        database.parent,
+        raw_path=LOG_SLICE if is_slice else None,
+        variables=variables,
+    )
+    assert run.succeeded, run.everything_said()
+    (path,) = run.target_path.rglob(f"analyses/{analysis}.sql")
+    return path.read_text()
 
 
 def answer(
-    build: DbtRun,
-    analysis: str,
-    raw_path: Path | None = None,
-    variables: dict[str, Any] | None = None,
+    build: DbtRun, analysis: str, is_slice: bool = False, attempt: str = ""
 ) -> list[dict[str, Any]]:
-    """Rows of an analysis on a built database, by column name."""
-    compiled = run_dbt(
-        ["compile", "--select", analysis],
-        build.database.parent,
-        raw_path=raw_path,
-        variables=variables,
-    )
-    assert compiled.succeeded, compiled.everything_said()
-    (path,) = build.target_path.rglob(f"analyses/{analysis}.sql")
-    columns = [name for name, *_ in build.rows(f"describe {path.read_text()}")]
-    return [dict(zip(columns, row, strict=True)) for row in build.rows(path.read_text())]
+    """Rows of an analysis on a built database, by column name.
+
+    `is_slice` marks a build of a LiteLLM log alone.
+    """
+    query = compiled_sql(build.database, analysis, is_slice, bool(attempt))
+    query = query.replace(NAMED_ATTEMPT, attempt)
+    columns = [name for name, *_ in build.rows(f"describe {query}")]
+    return [dict(zip(columns, row, strict=True)) for row in build.rows(query)]
 
 
 def causes(rows: list[dict[str, Any]]) -> Counter[str]:
@@ -41,25 +53,17 @@ def causes(rows: list[dict[str, Any]]) -> Counter[str]:
     return counted
 
 
-def assert_explains(
-    build: DbtRun, attempt: str, variables: dict[str, Any], raw: Path | None
-) -> None:
+def assert_explains(build: DbtRun, attempt: str, is_slice: bool) -> None:
     """The lines of an attempt add up to what its fact holds, without a remainder."""
-    rows = answer(
-        build,
-        "explain_attempt_cost",
-        raw,
-        {**variables, "attempt_id": attempt} if attempt else variables,
-    )
+    rows = answer(build, "explain_attempt_cost", is_slice, attempt)
     *lines, total = rows
-    wanted = attempt or total["line"].removeprefix("attempt ")
     ((fact, tokens),) = build.rows(
         "select contracted_cost_usd, input_uncached_tokens + cache_read_tokens"
         " + cache_write_5m_tokens + coalesce(cache_write_1h_tokens, 0) + output_tokens"
         " + input_audio_tokens + output_audio_tokens + input_image_tokens"
-        f" from fct_attempts where attempt_id = '{wanted}'"
+        f" from fct_attempts where attempt_id = '{attempt}'"
     )
-    assert total["line"] == f"attempt {wanted}"
+    assert total["line"] == f"attempt {attempt}"
     assert total["amount_usd"] == fact
     assert sum(line["units"] or 0 for line in lines) == tokens
     if fact is None:
@@ -92,7 +96,7 @@ def test_the_costliest_attempt_is_explained_unless_another_is_named(sample_build
 def test_lines_of_a_sample_attempt_add_up(condition: str, sample_build: DbtRun) -> None:
     attempt = sample_build.value(f"select min(attempt_id) from fct_attempts where {condition}")
     assert attempt, "the sample company no longer has such an attempt"
-    assert_explains(sample_build, attempt, {}, None)
+    assert_explains(sample_build, attempt, is_slice=False)
 
 
 @pytest.mark.parametrize(
@@ -108,11 +112,11 @@ def test_lines_of_a_sample_attempt_add_up(condition: str, sample_build: DbtRun) 
 def test_lines_of_a_real_attempt_add_up(condition: str, slice_build: DbtRun) -> None:
     attempt = slice_build.value(f"select min(attempt_id) from fct_attempts where {condition}")
     assert attempt, "the slice no longer has such an attempt"
-    assert_explains(slice_build, attempt, LITELLM_ONLY, LOG_SLICE)
+    assert_explains(slice_build, attempt, is_slice=True)
 
 
 def test_every_difference_to_a_real_gateway_has_a_cause(slice_build: DbtRun) -> None:
-    rows = answer(slice_build, "compare_with_gateway_cost", LOG_SLICE, LITELLM_ONLY)
+    rows = answer(slice_build, "compare_with_gateway_cost", is_slice=True)
     found = causes(rows)
     spilled = slice_build.value(
         "select count(*) from fct_attempts where pricing_mode = 'committed_spill'"
@@ -130,7 +134,7 @@ def test_every_difference_to_a_real_gateway_has_a_cause(slice_build: DbtRun) -> 
 
 
 def test_equal_means_equal_and_differences_add_up(slice_build: DbtRun) -> None:
-    rows = answer(slice_build, "compare_with_gateway_cost", LOG_SLICE, LITELLM_ONLY)
+    rows = answer(slice_build, "compare_with_gateway_cost", is_slice=True)
     for row in rows:
         if row["cause"] in ("equal", "gateway_cache_hit"):
             assert row["difference_usd"] == 0
@@ -140,8 +144,7 @@ def test_equal_means_equal_and_differences_add_up(slice_build: DbtRun) -> None:
 
 
 def test_every_difference_to_the_complete_real_log_has_a_cause(real_log_build: DbtRun) -> None:
-    raw = real_log_build.database.parent / "raw"
-    rows = answer(real_log_build, "compare_with_gateway_cost", raw, LITELLM_ONLY)
+    rows = answer(real_log_build, "compare_with_gateway_cost", is_slice=True)
     assert causes(rows) == {
         "equal": 2069,
         "capacity_logged_at_zero": 174,

@@ -310,7 +310,7 @@ def test_an_unknown_model_is_unpriced_with_its_exposure(dirty: Dirty) -> None:
 
 def test_an_unknown_model_is_warned_about(dirty: Dirty) -> None:
     warnings = dirty.run.warnings()
-    assert "every_attempt_with_a_cost_source_has_a_price" in warnings
+    assert "unpriced_models_are_listed_in_fct_attempts" in warnings
 
 
 def test_an_unknown_tier_is_not_priced_as_the_standard_one(dirty: Dirty) -> None:

@@ -21,15 +21,47 @@ attempts as (
         and not is_superseded
 ),
 
-graduated_prices as (
+steps as (
     select distinct
         price_id,
         price_purpose,
-        token_class
+        token_class,
+        price_row_id,
+        unit_price_usd
     from {{ ref('int_price_card_rows') }}
     where
         is_graduated
         and price_purpose in ('list', 'contracted')
+),
+
+ladders as (
+
+    select
+        price_id,
+        price_purpose,
+        token_class,
+        {{ dbt.listagg(
+            measure="price_row_id || '|' || cast(unit_price_usd as varchar)",
+            delimiter_text="','",
+            order_by_clause="order by price_row_id"
+        ) }} as ladder
+    from steps
+    group by price_id, price_purpose, token_class
+
+),
+
+-- Cards with the same steps share the volume of a month: a new price of another class must not
+-- start it again. The first of them stands for all.
+graduated_prices as (
+
+    select
+        price_id,
+        price_purpose,
+        token_class,
+        min(price_id) over (partition by price_purpose, token_class, ladder)
+            as ladder_price_id
+    from ladders
+
 ),
 
 by_class as (
@@ -66,7 +98,7 @@ final as (
         by_class.model_id,
         by_class.price_mode,
         by_class.billing_account_id,
-        by_class.price_id,
+        graduated_prices.ladder_price_id as price_id,
         by_class.token_class,
         graduated_prices.price_purpose,
         by_class.units

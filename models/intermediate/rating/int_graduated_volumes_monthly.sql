@@ -7,7 +7,15 @@ usage as (
 ),
 
 card_rows as (
-    select * from {{ ref('int_price_card_rows') }}
+    select distinct
+        price_id,
+        token_class,
+        price_purpose,
+        volume_from_units,
+        volume_until_units,
+        unit_price_usd,
+        unit_quantity
+    from {{ ref('int_price_card_rows') }}
     where is_graduated
 ),
 

@@ -140,7 +140,7 @@ segments as (
             ~ " || '|' || regions.region_id || '|' || cast("
             ~ epoch_microseconds('time_segments.starts_at')
             ~ " as varchar) || '|' || cast(context_segments.from_tokens as varchar)"
-        ) }} as price_id
+        ) }} as segment_id
     from accounts
     inner join regions
         on
@@ -226,7 +226,7 @@ ranked as (
     select
         purposes.*,
         dense_rank() over (
-            partition by purposes.price_id, purposes.token_class, purposes.price_purpose
+            partition by purposes.segment_id, purposes.token_class, purposes.price_purpose
             order by
                 purposes.is_in_force desc,
                 case when not purposes.is_in_force then purposes.valid_from_at end desc,
@@ -239,31 +239,61 @@ ranked as (
 
 ),
 
+winners as (
+    select * from ranked
+    where price_rank = 1
+),
+
+-- What a segment's prices are, in one text: where a correction cuts a segment in two, the half that
+-- it does not touch keeps its text.
+segment_contents as (
+
+    select
+        segment_id,
+        {{ dbt.listagg(
+            measure="price_purpose || '|' || token_class || '|' || price_row_id || '|'"
+            ~ " || cast(unit_price_usd as varchar)",
+            delimiter_text="','",
+            order_by_clause="order by price_purpose, token_class, price_row_id"
+        ) }} as content
+    from winners
+    where price_purpose in ('contracted', 'list')
+    group by segment_id
+
+),
+
+-- A price card is a set of prices for an account and a region, however often it was in force.
 final as (
 
     select
-        price_id,
-        price_purpose,
-        token_class,
-        coalesce(volume_from_units, 0) as volume_from_units,
-        volume_until_units,
-        price_row_id,
-        provider_id,
-        model_id,
-        pricing_mode,
-        billing_account_id,
-        region_id,
-        starts_at as valid_from_at,
-        ends_at as valid_until_at,
-        from_tokens as context_from_tokens,
-        until_tokens as context_until_tokens,
-        unit_price,
-        unit_quantity,
-        currency,
-        unit_price_usd,
-        is_graduated
-    from ranked
-    where price_rank = 1
+        winners.segment_id,
+        {{ dbt.hash(
+            "winners.provider_id || '|' || winners.model_id || '|' || winners.pricing_mode"
+            ~ " || '|' || winners.billing_account_id || '|' || winners.region_id"
+            ~ " || '|' || coalesce(segment_contents.content, '')"
+        ) }} as price_id,
+        winners.price_purpose,
+        winners.token_class,
+        coalesce(winners.volume_from_units, 0) as volume_from_units,
+        winners.volume_until_units,
+        winners.price_row_id,
+        winners.provider_id,
+        winners.model_id,
+        winners.pricing_mode,
+        winners.billing_account_id,
+        winners.region_id,
+        winners.starts_at as valid_from_at,
+        winners.ends_at as valid_until_at,
+        winners.from_tokens as context_from_tokens,
+        winners.until_tokens as context_until_tokens,
+        winners.unit_price,
+        winners.unit_quantity,
+        winners.currency,
+        winners.unit_price_usd,
+        winners.is_graduated
+    from winners
+    left join segment_contents
+        on winners.segment_id = segment_contents.segment_id
 
 )
 

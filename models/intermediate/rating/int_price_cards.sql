@@ -40,6 +40,7 @@ priced as (
 final as (
 
     select
+        segment_id,
         price_id,
         provider_id,
         model_id,
@@ -65,6 +66,7 @@ final as (
         max(case when is_graduated then 1 else 0 end) = 1 as is_graduated
     from priced
     group by
+        segment_id,
         price_id,
         provider_id,
         model_id,

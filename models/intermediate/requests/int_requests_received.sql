@@ -7,8 +7,12 @@
     cluster_by=['attempt_date']
 ) }}
 
-{%- set dates = changed_dates(ref('int_request_days'), 'attempt_date')
-    if is_incremental() else [] %}
+{%- set dates = linked_dates(
+    this,
+    ref('int_requests_unioned'),
+    ['attempt_id'],
+    changed_dates(ref('int_request_days'), 'attempt_date')
+) if is_incremental() else [] %}
 
 with
 
@@ -23,7 +27,6 @@ requests as (
 -- be held in memory.
 request_keys as (
     select
-        attempt_date,
         source_name,
         source_record_id
     from {{ ref('int_requests_unioned') }}
@@ -39,16 +42,15 @@ request_days as (
     from {{ ref('int_request_days') }}
 ),
 
--- Keys that arrived more than once on a date. Only their rows need comparing later.
+-- Keys that arrived more than once. Only their rows need comparing later.
 repeated_keys as (
 
     select
-        attempt_date,
         source_name,
         source_record_id,
         count(*) as copies
     from request_keys
-    group by attempt_date, source_name, source_record_id
+    group by source_name, source_record_id
     having count(*) > 1
 
 ),
@@ -64,8 +66,7 @@ final as (
         on requests.attempt_date = request_days.attempt_date
     left join repeated_keys
         on
-            requests.attempt_date = repeated_keys.attempt_date
-            and requests.source_name = repeated_keys.source_name
+            requests.source_name = repeated_keys.source_name
             and requests.source_record_id = repeated_keys.source_record_id
 
 )

@@ -120,9 +120,14 @@ final as (
                 ) }}
                 then 'FUTURE_TS'
             when identified.is_changed and not identified.is_mutable then 'CONFLICT_DUP'
-            when identified.cache_read_tokens is null then 'METADATA_PARSE'
+            when
+                identified.cache_read_tokens is null
+                and identified.cache_write_5m_tokens is null
+                then 'METADATA_PARSE'
             when
                 identified.context_tokens is null
+                or identified.cache_read_tokens is null
+                or identified.cache_write_5m_tokens is null
                 or identified.input_uncached_tokens is null
                 or identified.output_tokens is null
                 or identified.input_audio_tokens is null
@@ -135,6 +140,9 @@ final as (
                 or identified.cache_read_tokens < 0
                 or identified.cache_write_5m_tokens < 0
                 or coalesce(identified.cache_write_1h_tokens, 0) < 0
+                or identified.input_audio_tokens < 0
+                or identified.output_audio_tokens < 0
+                or identified.input_image_tokens < 0
                 then 'TOKEN_NEGATIVE'
             when identified.input_uncached_tokens < 0 then 'TOKEN_NEGATIVE_NET'
             when

@@ -9,7 +9,10 @@
 
 {%- set received = ref('int_requests_received') -%}
 {%- set dates = linked_dates(
-    received, changed_dates(ref('int_attempt_days'), 'attempt_date')
+    received,
+    received,
+    ['interaction_id', 'provider_response_id'],
+    changed_dates(ref('int_attempt_days'), 'attempt_date')
 ) if is_incremental() else [] %}
 
 with

@@ -33,28 +33,40 @@ workflows as (
     {{ known_rows(ref('workflows'), ['workflow_id']) }}
 ),
 
--- The first attempt describes the interaction, the costliest one names its model, the
+-- What each model cost within its interaction.
+with_model_costs as (
+
+    select
+        attempts.*,
+        sum(coalesce(attempts.effective_cost_usd, 0)) over (
+            partition by attempts.interaction_id, attempts.model_id
+        ) as model_cost_usd
+    from attempts
+
+),
+
+-- The first attempt describes the interaction, the costliest model names it, the
 -- last one tells how it ended.
 ordered as (
 
     select
-        attempts.*,
+        with_model_costs.*,
         row_number() over (
-            partition by attempts.interaction_id
-            order by attempts.started_at, attempts.attempt_id
+            partition by with_model_costs.interaction_id
+            order by with_model_costs.started_at, with_model_costs.attempt_id
         ) as attempt_order,
         row_number() over (
-            partition by attempts.interaction_id
+            partition by with_model_costs.interaction_id
             order by
-                coalesce(attempts.effective_cost_usd, 0) desc,
-                attempts.started_at desc,
-                attempts.attempt_id desc
+                with_model_costs.model_cost_usd desc,
+                with_model_costs.started_at desc,
+                with_model_costs.attempt_id desc
         ) as cost_order,
         row_number() over (
-            partition by attempts.interaction_id
-            order by attempts.started_at desc, attempts.attempt_id desc
+            partition by with_model_costs.interaction_id
+            order by with_model_costs.started_at desc, with_model_costs.attempt_id desc
         ) as reverse_order
-    from attempts
+    from with_model_costs
 
 ),
 

@@ -142,7 +142,11 @@ classified as (
             when extracted.spilled_from is not null then 'committed_spill'
             when extracted.service_tier_served in ('flex', 'priority', 'batch')
                 then extracted.service_tier_served
-            else 'on_demand'
+            when
+                coalesce(extracted.service_tier_served, 'standard')
+                in ('standard', 'default', 'auto', 'none')
+                then 'on_demand'
+            else 'unknown'
         end as pricing_mode,
         coalesce(own.is_cache_read_in_input, general.is_cache_read_in_input)
             as is_cache_read_in_input,

@@ -53,6 +53,27 @@
     'cost_center': 'cost_center',
     'service_case_key': 'ai_finops.case_key',
 } -%}
+{%- set operations = {
+    'chat': 'chat',
+    'acompletion': 'chat',
+    'completion': 'chat',
+    'anthropic_messages': 'chat',
+    'aresponses': 'chat',
+    'responses': 'chat',
+    'text_completion': 'text_completion',
+    'generate_content': 'generate_content',
+    'embeddings': 'embeddings',
+    'aembedding': 'embeddings',
+    'embedding': 'embeddings',
+    'litellm_request': 'unknown',
+    'invoke_agent': none,
+    'invoke_workflow': none,
+    'execute_tool': none,
+    'retrieval': none,
+    'plan': none,
+    'create_agent': none,
+    'fetch_response': none,
+} -%}
 
 with
 
@@ -65,6 +86,20 @@ source as (
 conventions as (
     select * from {{ ref('token_conventions') }}
     where source_name = 'otel_genai'
+),
+
+-- One row per operation word: that of the conventions or the gateway's call type. A word without an
+-- operation calls no model. Joined, since a filter on parsed text would parse it once per mention.
+operation_words as (
+
+    {% for word, operation in operations.items() -%}
+    select
+        '{{ word }}' as operation_word,
+        {{ "'" ~ operation ~ "'" if operation else 'cast(null as varchar)' }} as operation
+    {% if not loop.last -%}
+    union all
+    {% endif -%}
+    {% endfor %}
 ),
 
 -- Each document is parsed once. Null means that it is not JSON: its
@@ -138,42 +173,19 @@ named as (
 
 ),
 
--- Calls of a model. Agents, workflows and tools may repeat the usage
--- of the calls below them.
+-- Calls of a model alone: agents, workflows and tools may repeat the usage of the calls below them.
+-- A gateway's call type that is not known yet still costs money, so it stays.
 inference as (
 
     select
         named.*,
-        case
-            when named.operation_word in (
-                'chat',
-                'acompletion',
-                'completion',
-                'anthropic_messages',
-                'aresponses',
-                'responses'
-            ) then 'chat'
-            when named.operation_word in ('text_completion', 'generate_content')
-                then named.operation_word
-            when named.operation_word in ('embeddings', 'aembedding', 'embedding')
-                then 'embeddings'
-            else 'unknown'
-        end as operation
+        coalesce(operation_words.operation, 'unknown') as operation
     from named
+    left join operation_words
+        on named.operation_word = operation_words.operation_word
     where
-        named.operation_word in (
-            'chat', 'text_completion', 'generate_content', 'embeddings', 'acompletion',
-            'completion', 'anthropic_messages', 'aresponses', 'responses', 'aembedding',
-            'embedding', 'litellm_request'
-        )
-        -- A call type of the gateway that is not known yet still costs money.
-        or (
-            named.gateway_call_id <> ''
-            and coalesce(named.operation_word, '') not in (
-                'invoke_agent', 'invoke_workflow', 'execute_tool', 'retrieval', 'plan',
-                'create_agent', 'fetch_response'
-            )
-        )
+        operation_words.operation is not null
+        or (operation_words.operation_word is null and named.gateway_call_id <> '')
 
 ),
 
