@@ -2,9 +2,9 @@
     They come from the data, so a row may arrive however late. -#}
 {% macro changed_dates(days, date_column) -%}
     {%- set changed -%}
-        select cast(days.{{ date_column }} as varchar) as changed_date
+        select cast(coalesce(days.{{ date_column }}, built.{{ date_column }}) as varchar) as changed_date
         from {{ days }} as days
-        left join (
+        full outer join (
             select {{ date_column }}, min(inputs_version) as lowest, max(inputs_version) as highest
             from {{ this }}
             group by {{ date_column }}
@@ -12,6 +12,7 @@
             on days.{{ date_column }} = built.{{ date_column }}
         where
             built.lowest is null
+            or days.inputs_version is null
             or built.lowest <> days.inputs_version
             or built.highest <> days.inputs_version
         order by changed_date
