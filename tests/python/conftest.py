@@ -10,6 +10,8 @@ import pytest
 from dbt_runs import PROJECT, DbtRun, run_dbt
 
 STORIES = pytest.StashKey[dict[str, list[str]]]()
+# Unit tests bring their own rows: the build of the sample company has run them already.
+BUILD_WITHOUT_UNIT_TESTS = ["build", "--exclude-resource-type", "unit_test"]
 LOG_SLICE = PROJECT / "tests" / "fixtures" / "litellm"
 
 
@@ -25,7 +27,7 @@ def sample_build(tmp_path_factory: pytest.TempPathFactory) -> DbtRun:
 def slice_build(tmp_path_factory: pytest.TempPathFactory) -> DbtRun:
     """`dbt build` of the committed slice of a real LiteLLM proxy's log."""
     run = run_dbt(
-        ["build"],
+        BUILD_WITHOUT_UNIT_TESTS,
         tmp_path_factory.mktemp("slice"),
         raw_path=LOG_SLICE,
         variables={"sources": ["litellm"]},
@@ -53,7 +55,7 @@ def real_log_build(tmp_path_factory: pytest.TempPathFactory, real_data: Path) ->
         workspace / "raw" / "litellm" / "spend_logs.parquet",
     )
     run = run_dbt(
-        ["build"],
+        BUILD_WITHOUT_UNIT_TESTS,
         workspace,
         raw_path=workspace / "raw",
         variables={"sources": ["litellm"]},

@@ -1,44 +1,6 @@
-{%- set fields = {
-    'usage_service_tier': 'usage_object/service_tier',
-    'usage_region': 'usage_object/inference_geo',
-    'cached': 'usage_object/prompt_tokens_details/cached_tokens',
-    'written': 'usage_object/prompt_tokens_details/cache_creation_tokens',
-    'written_5m': 'usage_object/prompt_tokens_details/cache_creation_token_details'
-        ~ '/ephemeral_5m_input_tokens',
-    'written_1h': 'usage_object/prompt_tokens_details/cache_creation_token_details'
-        ~ '/ephemeral_1h_input_tokens',
-    'audio_in': 'usage_object/prompt_tokens_details/audio_tokens',
-    'image_in': 'usage_object/prompt_tokens_details/image_tokens',
-    'reasoning': 'usage_object/completion_tokens_details/reasoning_tokens',
-    'audio_out': 'usage_object/completion_tokens_details/audio_tokens',
-    'asked_service_tier': 'cost_breakdown/service_tier',
-    'vertex_location': 'cost_breakdown/vertex_location',
-    'data_residency': 'cost_breakdown/data_residency',
-    'tool_usage_cost': 'cost_breakdown/tool_usage_cost',
-    'application': 'spend_logs_metadata/application',
-    'workflow': 'spend_logs_metadata/workflow',
-    'interaction': 'spend_logs_metadata/interaction_id',
-    'workflow_run': 'spend_logs_metadata/workflow_run_id',
-    'step': 'spend_logs_metadata/step',
-    'agent': 'spend_logs_metadata/agent',
-    'agent_version': 'spend_logs_metadata/agent_version',
-    'cost_center': 'spend_logs_metadata/cost_center',
-    'case_key': 'spend_logs_metadata/case_key',
-    'consuming_team': 'spend_logs_metadata/consuming_team',
-    'retries': 'attempted_retries',
-    'fallbacks': 'attempted_fallbacks',
-    'original_model_group': 'original_model_group',
-    'spilled_from': 'azure_spillover/from_deployment',
-    'model_map_key': 'model_map_information/model_map_key',
-    'error_name': 'error_information/error_class',
-    'error_code': 'error_information/error_code',
-    'key_alias': 'user_api_key_alias',
-    'team_alias': 'user_api_key_team_alias',
-} -%}
-
 with
 
-source as (
+documents as (
     select * from {{ ref('stg_litellm__spend_logs') }}
 ),
 
@@ -49,37 +11,10 @@ conventions as (
     where source_name = 'litellm'
 ),
 
--- The document is parsed once. Null means that it is not JSON: its
--- counts are then unknown, not 0.
-parsed as (
-
-    select
-        source.*,
-        {{ json_document("coalesce(nullif(metadata, ''), '{}')", fields) }} as document
-    from source
-
-),
-
-documents as (
-
-    select
-        parsed.*,
-        {{ json_columns('document', fields) }}
-    from parsed
-
-),
-
 extracted as (
 
     select
         documents.*,
-        {{ record_fingerprint([
-            'request_id', 'call_type', 'api_key', 'spend', 'total_tokens',
-            'prompt_tokens', 'completion_tokens', 'starttime', 'endtime',
-            'completionstarttime', 'model', 'model_id', 'model_group',
-            'custom_llm_provider', 'cache_hit', 'request_tags', 'team_id', 'end_user',
-            'session_id', 'status', 'agent_id', 'request_duration_ms', 'document',
-        ]) }} as record_hash,
         coalesce(documents._loaded_at, documents.created_at, documents.endtime)
             as ingested_at,
         coalesce(nullif(documents.request_id, ''), 'synthetic:' || {{ dbt.hash(
@@ -94,12 +29,14 @@ extracted as (
         {{ token_count('fallbacks') }} as fallbacks_reported,
         coalesce(documents.usage_service_tier, documents.asked_service_tier)
             as service_tier_served,
+        -- Counts of metadata that cannot be read are unknown, not 0.
         case
-            when documents.document is not null then {{ token_count('cached') }}
+            when documents.is_metadata_readable = false then null
+            else {{ token_count('cached') }}
         end as cache_read_tokens,
         -- Without the split by lifetime all written tokens are taken as 5 minutes.
         case
-            when documents.document is null then null
+            when documents.is_metadata_readable = false then null
             when
                 documents.written_5m is null and documents.written_1h is null
                 then {{ token_count('written') }}
@@ -197,7 +134,7 @@ renamed as (
         coalesce(agent, nullif(agent_id, '')) as component_id,
         agent_version as component_version,
         nullif(api_key, '') as api_key_hash,
-        case when end_user <> '' then {{ pseudonym('end_user') }} end as user_pseudonym,
+        user_pseudonym,
         coalesce(cost_center, {{ tag_value('request_tags', "'cc'") }})
             as cost_center_tag,
         case_key,

@@ -40,7 +40,6 @@
     'key_alias': 'metadata.user_api_key_alias',
     'team_id': 'metadata.user_api_key_team_id',
     'team_alias': 'metadata.user_api_key_team_alias',
-    'end_user': 'metadata.user_api_key_end_user_id',
     'case_key': 'ai_finops.case_key',
     'request_fingerprint': 'ai_finops.request_fingerprint',
 } -%}
@@ -53,26 +52,21 @@
     'cost_center': 'cost_center',
     'service_case_key': 'ai_finops.case_key',
 } -%}
-{%- set operations = {
-    'chat': 'chat',
-    'acompletion': 'chat',
-    'completion': 'chat',
-    'anthropic_messages': 'chat',
-    'aresponses': 'chat',
-    'responses': 'chat',
-    'text_completion': 'text_completion',
-    'generate_content': 'generate_content',
-    'embeddings': 'embeddings',
-    'aembedding': 'embeddings',
-    'embedding': 'embeddings',
-    'litellm_request': 'unknown',
-    'invoke_agent': none,
-    'invoke_workflow': none,
-    'execute_tool': none,
-    'retrieval': none,
-    'plan': none,
-    'create_agent': none,
-    'fetch_response': none,
+{#- Words for an operation: those of the conventions, of older instrumentation and the
+    gateway's call types. The words of the last line call no model. -#}
+{%- set operation_words = {
+    'chat': [
+        'chat', 'completion', 'acompletion', 'anthropic_messages', 'responses',
+        'aresponses',
+    ],
+    'text_completion': ['text_completion'],
+    'generate_content': ['generate_content'],
+    'embeddings': ['embeddings', 'embedding', 'aembedding'],
+    'unknown': ['litellm_request'],
+    none: [
+        'invoke_agent', 'invoke_workflow', 'execute_tool', 'retrieval', 'plan',
+        'create_agent', 'fetch_response',
+    ],
 } -%}
 
 with
@@ -88,18 +82,20 @@ conventions as (
     where source_name = 'otel_genai'
 ),
 
--- One row per operation word: that of the conventions or the gateway's call type. A word without an
--- operation calls no model. Joined, since a filter on parsed text would parse it once per mention.
-operation_words as (
+-- One row per word. Joined, because a filter on parsed text parses it once per mention.
+operations as (
 
-    {% for word, operation in operations.items() -%}
+    {%- for operation, words in operation_words.items() %}
+    {%- set is_last = loop.last %}
+    {%- for word in words %}
     select
-        '{{ word }}' as operation_word,
-        {{ "'" ~ operation ~ "'" if operation else 'cast(null as varchar)' }} as operation
-    {% if not loop.last -%}
-    union all
-    {% endif -%}
-    {% endfor %}
+        '{{ word }}' as word,
+        {{ "'" ~ operation ~ "'" if operation else 'cast(null as varchar)' }}
+            as operation
+    {{ 'union all' if not (is_last and loop.last) }}
+    {%- endfor %}
+    {%- endfor %}
+
 ),
 
 -- Each document is parsed once. Null means that it is not JSON: its
@@ -173,19 +169,19 @@ named as (
 
 ),
 
--- Calls of a model alone: agents, workflows and tools may repeat the usage of the calls below them.
--- A gateway's call type that is not known yet still costs money, so it stays.
+-- Calls of a model alone: agents, workflows and tools may repeat the usage of the calls
+-- below them. A gateway's call type that is not known yet still costs money: it stays.
 inference as (
 
     select
         named.*,
-        coalesce(operation_words.operation, 'unknown') as operation
+        coalesce(operations.operation, 'unknown') as operation
     from named
-    left join operation_words
-        on named.operation_word = operation_words.operation_word
+    left join operations
+        on named.operation_word = operations.word
     where
-        operation_words.operation is not null
-        or (operation_words.operation_word is null and named.gateway_call_id <> '')
+        operations.operation is not null
+        or (operations.word is null and named.gateway_call_id <> '')
 
 ),
 
@@ -289,7 +285,7 @@ renamed as (
         case when agent is not null then nullif(agent_version, '') end
             as component_version,
         nullif(key_hash, '') as api_key_hash,
-        case when end_user <> '' then {{ pseudonym('end_user') }} end as user_pseudonym,
+        user_pseudonym,
         nullif(cost_center, '') as cost_center_tag,
         coalesce(nullif(case_key, ''), nullif(service_case_key, '')) as case_key,
         cast(null as varchar) as billing_account_id,

@@ -43,7 +43,6 @@
     'metadata.user_api_key_alias',
     'metadata.user_api_key_team_id',
     'metadata.user_api_key_team_alias',
-    'metadata.user_api_key_end_user_id',
     'ai_finops.case_key',
     'ai_finops.request_fingerprint',
 ] -%}
@@ -56,6 +55,7 @@
     'cost_center',
     'ai_finops.case_key',
 ] -%}
+{%- set user_fields = {'end_user': 'metadata.user_api_key_end_user_id'} -%}
 
 with
 
@@ -80,9 +80,21 @@ picked as (
             ) }},
             'unreadable'
         ) as picked_resource_attributes,
+        {{ json_document("coalesce(nullif(attributes, ''), '{}')", user_fields) }}
+            as user_document,
         {{ nanoseconds_timestamp('start_time_unix_nano') }} as started_at,
         {{ nanoseconds_timestamp('end_time_unix_nano') }} as ended_at
     from source
+
+),
+
+-- The end user leaves this model as a keyed pseudonym only.
+identified as (
+
+    select
+        picked.*,
+        {{ json_columns('user_document', user_fields) }}
+    from picked
 
 ),
 
@@ -99,12 +111,13 @@ renamed as (
         scope_name,
         scope_version,
         schema_url,
+        case when end_user <> '' then {{ pseudonym('end_user') }} end as user_pseudonym,
         picked_resource_attributes as resource_attributes,
         picked_attributes as attributes,
         started_at,
         ended_at,
         coalesce(_loaded_at, ended_at, started_at) as ingested_at
-    from picked
+    from identified
 
 )
 
