@@ -537,7 +537,7 @@ def read_field(name: str) -> FieldMeaning | None:
 
 
 def bands_of(prices: dict[int | None, Decimal]) -> list[tuple[int | None, int | None, Decimal]]:
-    """Half-open bands from {threshold: price}; "above N" starts at N + 1, None is the plain field."""
+    """Half-open bands from {threshold: price}; "above N" starts at N + 1, None: the plain field."""
     starts = sorted(prices, key=lambda above: -1 if above is None else above)
     froms = [None if above is None else above + 1 for above in starts]
     untils = [*froms[1:], None]
@@ -548,7 +548,7 @@ def bands_of(prices: dict[int | None, Decimal]) -> list[tuple[int | None, int | 
 
 
 def entry_prices(key: str, body: dict, log: Log) -> dict[tuple[str, str, str], dict]:
-    """All prices of one entry: {(mode, class, unit): {threshold: USD per unit}}. Raises BadInput."""
+    """Prices of one entry: {(mode, class, unit): {threshold: USD per unit}}. Raises BadInput."""
     found: dict[tuple[str, str, str], dict[int | None, Decimal]] = defaultdict(dict)
 
     def put(meaning: FieldMeaning, number: Decimal, name: str) -> None:
@@ -1249,10 +1249,10 @@ def write_all(contents: dict[Path, bytes]) -> None:
                 file.write(content)
                 file.flush()
                 os.fsync(file.fileno())
-            os.chmod(name, 0o644)
+            Path(name).chmod(0o644)
         while staged:
             name, path = staged[0]
-            os.replace(name, path)
+            Path(name).replace(path)
             staged.pop(0)
     finally:
         for name, _ in staged:

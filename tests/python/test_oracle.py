@@ -1434,7 +1434,7 @@ def flattened_spans(path: Path) -> list[dict[str, Any]]:
         for item in items:
             ((kind, value),) = item["value"].items()
             if kind == "arrayValue":
-                value = [list(member.values())[0] for member in value.get("values", [])]
+                value = [next(iter(member.values())) for member in value.get("values", [])]
             plain[item["key"]] = value
         return json.dumps(plain)
 

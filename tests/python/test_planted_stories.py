@@ -1,4 +1,4 @@
-"""The sample company's planted stories: every expected answer whose mart exists must come out exactly."""
+"""The planted stories: every expected answer whose mart exists must come out exactly."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def mart_columns(build: DbtRun) -> dict[str, set[str]]:
 
 
 def answer(build: DbtRun, row: dict[str, str]) -> Decimal | str:
-    """What the mart says: a row count for `*`, the sum of numbers, the one value of a text or ratio."""
+    """What the mart says: a row count for `*`, the sum of numbers, the one value of a text."""
     where = row["filter"] or "1 = 1"
     if row["mart"] == LEDGER:
         where = f"({where}) and not is_memo and line_side <> 'provider_clearing'"

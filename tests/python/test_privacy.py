@@ -219,7 +219,7 @@ def test_a_bad_key_is_refused(key: str, tmp_path: Path) -> None:
 def test_snowflake_stops_without_a_key(tmp_path: Path) -> None:
     with snowflake_emulator() as emulator:
         run = emulator.run_dbt(
-            ["compile", "--select", "stg_litellm__requests"],
+            ["compile", "--select", "stg_litellm__spend_logs"],
             tmp_path,
             settings={"AI_FINOPS_PSEUDONYM_KEY": None},
         )

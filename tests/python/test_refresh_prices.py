@@ -231,7 +231,8 @@ def test_vertex_regional_endpoints_get_rows_per_listed_location(slice_prices):
     [
         ("gpt-4o", "openai", "openai", "gpt-4o", "gpt-4o", "*", ""),
         ("azure/eu/gpt-4o", "azure", "azure", "gpt-4o", "eu/gpt-4o", "eu", ""),
-        ("azure/speech/azure-stt", "azure", "azure", "speech/azure-stt", "speech/azure-stt", "*", ""),
+        ("azure/speech/azure-stt", "azure", "azure",
+         "speech/azure-stt", "speech/azure-stt", "*", ""),
         ("us.amazon.nova-pro-v1:0", "bedrock_converse", "bedrock", "amazon.nova-pro-v1:0",
          "us.amazon.nova-pro-v1:0", "us", ""),
         ("us-gov.xai.grok-4.6", "bedrock", "bedrock", "xai.grok-4.6", "us-gov.xai.grok-4.6",
@@ -680,7 +681,8 @@ def test_a_dry_run_prints_the_difference_and_writes_nothing(tmp_path, write_map,
          "is not a range"),
         ('{"m": {"litellm_provider": "openai", "search_context_cost_per_query": 1}}',
          "m: search_context_cost_per_query is not an object"),
-        ('{"m": {"litellm_provider": "xai", "input_cost_per_token": 1, "deprecation_date": "soon"}}',
+        ('{"m": {"litellm_provider": "xai", "input_cost_per_token": 1,'
+         ' "deprecation_date": "soon"}}',
          "m: deprecation_date 'soon' is not a date"),
     ],
 )  # fmt: skip

@@ -98,8 +98,7 @@ operations as (
 
 ),
 
--- Each document is parsed once. Null means that it is not JSON: its
--- counts are then unknown, not 0.
+-- Each document is parsed once. Null means no JSON: counts are then unknown, not 0.
 parsed as (
 
     select
@@ -212,8 +211,7 @@ extracted as (
             when inference.document is not null
                 then {{ token_count("nullif(cached, '')") }}
         end as cache_read_tokens,
-        -- The conventions do not tell lifetimes apart: all written
-        -- tokens are taken as 5 minutes.
+        -- Lifetimes are not told apart: all written tokens are taken as 5 minutes.
         case
             when inference.document is not null then {{ token_count('written_text') }}
         end as cache_write_5m_tokens,
@@ -291,8 +289,7 @@ renamed as (
         cast(null as varchar) as billing_account_id,
         provider as provider_id,
         nullif(request_model, '') as model_requested,
-        -- A gateway may answer under its public alias; what it asked the
-        -- provider for is then known.
+        -- A gateway may answer under its public alias; the model it asked for is known.
         coalesce(
             case
                 when response_model <> coalesce(gateway_alias, '')
@@ -323,8 +320,7 @@ renamed as (
             as service_tier_requested,
         case when tier_served = 'default' then 'standard' else tier_served end
             as service_tier_served,
-        -- The gateway writes one span per call; its retries and
-        -- fallbacks share few of them.
+        -- The gateway writes a span per call, not per upstream attempt.
         case when gateway_call_id <> '' then 'call' else 'attempt' end as attempt_grain,
         case when resends_before > 0 then 'retry' else 'primary' end as attempt_role,
         case when is_error then 'provider_error' else 'success' end as status,
