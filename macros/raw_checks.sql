@@ -10,7 +10,7 @@
     {%- if problem != '' and not is_optional -%}
         {{ exceptions.raise_compiler_error(
             "Source '" ~ source_name ~ "', table '" ~ table_name ~ "': " ~ place ~ " " ~ problem
-            ~ ". Export it again, or take '" ~ source_name ~ "' out of the var 'sources'."
+            ~ ". Export it to there, or take '" ~ source_name ~ "' out of the var 'sources'."
         ) }}
     {%- endif -%}
     {{ return(problem == '') }}

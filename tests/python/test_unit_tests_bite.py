@@ -137,6 +137,13 @@ BROKEN_RULES = (
         "each_step_of_a_months_volume_costs_its_own_price",
     ),
     BrokenRule(
+        "every card has a volume of its own",
+        RATING + "int_graduated_usage.sql",
+        "graduated_prices.ladder_price_id as price_id",
+        "graduated_prices.price_id",
+        "a_new_price_of_another_class_does_not_start_the_volume_of_the_month_again",
+    ),
+    BrokenRule(
         "the remainder of a split is lost",
         RATING + "int_graduated_costs.sql",
         "total_parts - sum(",
@@ -146,8 +153,8 @@ BROKEN_RULES = (
     BrokenRule(
         "a meter without a price is left out of the sum",
         RATING + "int_meter_costs.sql",
-        "when count(*) = count({{ purpose }}_cost_usd)",
-        "when count({{ purpose }}_cost_usd) > 0",
+        "when count(*) = count(contracted_cost_usd)",
+        "when count(contracted_cost_usd) > 0",
         "meters_cost_units_times_the_price_of_their_own_quantity",
     ),
     BrokenRule(
@@ -199,8 +206,8 @@ BROKEN_RULES = (
     BrokenRule(
         "the asked tier is priced, not the served one",
         STAGING,
-        "'usage_service_tier': 'usage_object/service_tier'",
-        "'usage_service_tier': 'cost_breakdown/service_tier'",
+        "coalesce(documents.usage_service_tier, documents.asked_service_tier)",
+        "coalesce(documents.asked_service_tier, documents.usage_service_tier)",
         "trap_14_no_tier_is_on_demand_and_the_served_tier_goes_before_the_asked_one",
     ),
     BrokenRule(

@@ -1,3 +1,6 @@
+{#- A missing key is said before anything is read. -#}
+{%- do pseudonym_key() -%}
+
 {#- What is read of the metadata document, key by key: the rest of it may quote prompts. -#}
 {%- set fields = {
     'usage_service_tier': 'usage_object/service_tier',
