@@ -50,8 +50,8 @@ ladders as (
 
 ),
 
--- Cards with the same steps share the volume of a month: a new price of another class must not
--- start it again. The first of them stands for all.
+-- Cards with the same steps share the volume of a month: a new price of another class
+-- must not start it again. The first of them stands for all.
 graduated_prices as (
 
     select

@@ -33,25 +33,20 @@ volumes as (
 
 ),
 
--- Each step of the volume at its own price.
+-- Each step of the volume at its own price, in whole parts of 10^-18 USD:
+-- a sum of products that is rounded once, at its end.
 steps as (
 
     select
         volumes.*,
         cast(
-            cast(
-                least(
-                    volumes.total_units,
-                    coalesce(card_rows.volume_until_units, volumes.total_units)
-                ) - card_rows.volume_from_units as decimal(20, 0)
-            )
-            * cast(card_rows.unit_price_usd as decimal(18, 12))
-            * case
-                when card_rows.unit_quantity = 1000000
-                    then cast(0.000001 as decimal(6, 6))
-                when card_rows.unit_quantity = 1000 then cast(0.001 as decimal(6, 6))
-            end as decimal(38, 12)
-        ) as step_cost_usd
+            least(
+                volumes.total_units,
+                coalesce(card_rows.volume_until_units, volumes.total_units)
+            ) - card_rows.volume_from_units as decimal(20, 0)
+        )
+        * cast(card_rows.unit_price_usd * 1000000000000 as decimal(18, 0))
+        * case when card_rows.unit_quantity = 1000 then 1000 else 1 end as step_parts
     from volumes
     inner join card_rows
         on
@@ -71,7 +66,12 @@ final as (
         token_class,
         price_purpose,
         cast(total_units as bigint) as total_units,
-        cast(sum(step_cost_usd) as decimal(38, 12)) as total_cost_usd
+        cast(
+            cast(
+                {{ whole_quotient('sum(step_parts) + 500000', '1000000') }}
+                as decimal(26, 0)
+            ) * cast(0.000000000001 as decimal(12, 12)) as decimal(38, 12)
+        ) as total_cost_usd
     from steps
     group by
         usage_month,

@@ -226,7 +226,8 @@ ranked as (
     select
         purposes.*,
         dense_rank() over (
-            partition by purposes.segment_id, purposes.token_class, purposes.price_purpose
+            partition by
+                purposes.segment_id, purposes.token_class, purposes.price_purpose
             order by
                 purposes.is_in_force desc,
                 case when not purposes.is_in_force then purposes.valid_from_at end desc,
@@ -244,8 +245,8 @@ winners as (
     where price_rank = 1
 ),
 
--- What a segment's prices are, in one text: where a correction cuts a segment in two, the half that
--- it does not touch keeps its text.
+-- What a segment's prices are, in one text: where a correction cuts a segment in two,
+-- the half that it does not touch keeps its text.
 segment_contents as (
 
     select
@@ -262,7 +263,8 @@ segment_contents as (
 
 ),
 
--- A price card is a set of prices for an account and a region, however often it was in force.
+-- A price card is a set of prices for an account and a region, however often it was
+-- in force.
 final as (
 
     select

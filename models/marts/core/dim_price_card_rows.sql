@@ -5,7 +5,8 @@ card_rows as (
     where price_purpose in ('contracted', 'list')
 ),
 
--- A card may have been in force more than once; its validity spans from the first to the last time.
+-- A card may have been in force more than once; its validity spans from the first to
+-- the last time.
 final as (
 
     select

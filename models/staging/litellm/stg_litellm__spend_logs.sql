@@ -1,7 +1,7 @@
 {#- A missing key is said before anything is read. -#}
 {%- do pseudonym_key() -%}
 
-{#- What is read of the metadata document, key by key: the rest of it may quote prompts. -#}
+{#- What is read of the metadata, key by key: the rest of it may quote prompts. -#}
 {%- set fields = {
     'usage_service_tier': 'usage_object/service_tier',
     'usage_region': 'usage_object/inference_geo',
