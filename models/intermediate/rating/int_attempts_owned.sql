@@ -55,7 +55,8 @@ final as (
             and attempts.started_at < application_owners.valid_until_at
     left join cost_centers as tagged_cost_centers
         on
-            attempts.cost_center_tag = tagged_cost_centers.cost_center_id
+            not attempts.is_application_registered
+            and attempts.cost_center_tag = tagged_cost_centers.cost_center_id
             and attempts.started_at >= tagged_cost_centers.valid_from_at
             and attempts.started_at < tagged_cost_centers.valid_until_at
     left join components

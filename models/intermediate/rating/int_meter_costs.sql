@@ -28,8 +28,15 @@ prices as (
             as contracted_unit_price_usd,
         max(case when price_purpose = 'nearest' then unit_price_usd end)
             as nearest_unit_price_usd,
-        max(unit_quantity) as unit_quantity
+        max(case when price_purpose = 'list' then unit_quantity end)
+            as list_unit_quantity,
+        max(case when price_purpose = 'contracted' then unit_quantity end)
+            as contracted_unit_quantity,
+        max(case when price_purpose = 'nearest' then unit_quantity end)
+            as nearest_unit_quantity
     from card_rows
+    -- No volume is kept for meters: one that is priced by it stays without a price.
+    where not is_graduated
     group by price_id, token_class
 
 ),
@@ -40,19 +47,19 @@ priced as (
         meters.attempt_id,
         meters.meter,
         {%- for purpose in ['list', 'contracted', 'nearest'] %}
-        cast(
+        case when meters.units = 0 then cast(0 as decimal(38, 12)) else cast(
             cast(
                 cast(meters.units as decimal(18, 6))
                 * cast(prices.{{ purpose }}_unit_price_usd as decimal(18, 12))
                 as decimal(38, 12)
             )
-            * case prices.unit_quantity
+            * case prices.{{ purpose }}_unit_quantity
                 when 1 then cast(1 as decimal(10, 9))
                 when 1000 then cast(0.001 as decimal(10, 9))
                 when 1000000 then cast(0.000001 as decimal(10, 9))
                 when 1000000000 then cast(0.000000001 as decimal(10, 9))
             end as decimal(38, 12)
-        ) as {{ purpose }}_cost_usd,
+        ) end as {{ purpose }}_cost_usd,
         {%- endfor %}
         meters.units
     from meters
@@ -62,7 +69,6 @@ priced as (
         on
             attempts.price_id = prices.price_id
             and meters.meter = prices.token_class
-    where meters.units > 0
 
 ),
 

@@ -233,16 +233,33 @@ ranked as (
                 case when not purposes.is_in_force then purposes.valid_from_at end desc,
                 purposes.kind_rank asc,
                 purposes.account_rank asc,
-                purposes.region_rank asc,
-                purposes.recorded_at desc
+                purposes.region_rank asc
         ) as price_rank
     from purposes
 
 ),
 
+-- The row recorded last says whether the price is flat or has steps. A step that was
+-- recorded again replaces its older self; the other steps stay.
 winners as (
-    select * from ranked
-    where price_rank = 1
+
+    select ranked.*
+    from ranked
+    where ranked.price_rank = 1
+    qualify
+        ranked.is_graduated = first_value(ranked.is_graduated) over (
+            partition by ranked.segment_id, ranked.token_class, ranked.price_purpose
+            order by ranked.recorded_at desc, ranked.price_row_id asc
+        )
+        and ranked.recorded_at = max(ranked.recorded_at) over (
+            partition by
+                ranked.segment_id,
+                ranked.token_class,
+                ranked.price_purpose,
+                ranked.is_graduated,
+                coalesce(ranked.volume_from_units, 0)
+        )
+
 ),
 
 -- What a segment's prices are, in one text: where a correction cuts a segment in two,
@@ -270,7 +287,8 @@ final as (
     select
         winners.segment_id,
         {{ dbt.hash(
-            "winners.provider_id || '|' || winners.model_id || '|' || winners.pricing_mode"
+            "winners.provider_id || '|' || winners.model_id"
+            ~ " || '|' || winners.pricing_mode"
             ~ " || '|' || winners.billing_account_id || '|' || winners.region_id"
             ~ " || '|' || coalesce(segment_contents.content, '')"
         ) }} as price_id,

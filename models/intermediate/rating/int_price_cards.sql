@@ -12,7 +12,15 @@ priced as (
     select
         card_rows.*,
         case
-            when card_rows.is_graduated then cast(0 as decimal(18, 12))
+            -- A model that is priced by meters alone still has a card.
+            when
+                card_rows.token_class
+                not in ('{{ priced_token_classes() | join("', '") }}')
+                then null
+            when card_rows.is_graduated and card_rows.price_purpose <> 'nearest'
+                then cast(0 as decimal(18, 12))
+            -- An exposure is estimated at the first step.
+            when card_rows.is_graduated and card_rows.volume_from_units > 0 then null
             when
                 card_rows.unit_quantity = 1000000
                 then cast(card_rows.unit_price_usd as decimal(18, 12))
@@ -29,11 +37,6 @@ priced as (
                 )
         end as usd_per_million
     from card_rows
-    where card_rows.token_class in (
-        {%- for token_class in priced_token_classes() %}
-        '{{ token_class }}'{{ ',' if not loop.last }}
-        {%- endfor %}
-    )
 
 ),
 

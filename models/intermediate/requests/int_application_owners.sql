@@ -67,7 +67,8 @@ leading_parties as (
     qualify row_number() over (
         partition by
             segments.application_id, segments.valid_from_at, ownership.party_role
-        order by ownership.share desc, ownership.party_id asc
+        order by
+            ownership.recorded_at desc, ownership.share desc, ownership.party_id asc
     ) = 1
 
 ),
@@ -117,7 +118,15 @@ final as (
         on by_role.cost_center_id = cost_centers.cost_center_id
     qualify row_number() over (
         partition by by_role.application_id, by_role.valid_from_at
-        order by cost_centers.valid_from_at desc
+        order by
+            case
+                when
+                    by_role.valid_from_at >= cost_centers.valid_from_at
+                    and by_role.valid_from_at < cost_centers.valid_until_at
+                    then 1
+                else 2
+            end,
+            cost_centers.valid_from_at desc
     ) = 1
 
 )
