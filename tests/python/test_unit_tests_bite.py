@@ -185,8 +185,8 @@ BROKEN_RULES = (
     BrokenRule(
         "the smallest share stands for an application",
         REQUESTS + "int_application_owners.sql",
-        "order by ownership.share desc, ownership.party_id",
-        "order by ownership.share, ownership.party_id",
+        "ownership.share desc, ownership.party_id asc",
+        "ownership.share asc, ownership.party_id asc",
         "the_largest_share_stands_for_the_application_and_a_tie_goes_to_the_smaller_id",
     ),
     BrokenRule(
