@@ -247,10 +247,11 @@ winners as (
     from ranked
     where ranked.price_rank = 1
     qualify
-        ranked.is_graduated = first_value(ranked.is_graduated) over (
-            partition by ranked.segment_id, ranked.token_class, ranked.price_purpose
-            order by ranked.recorded_at desc, ranked.price_row_id asc
-        )
+        ranked.is_graduated = first_value(ranked.is_graduated)
+            over (
+                partition by ranked.segment_id, ranked.token_class, ranked.price_purpose
+                order by ranked.recorded_at desc, ranked.price_row_id asc
+            )
         and ranked.recorded_at = max(ranked.recorded_at) over (
             partition by
                 ranked.segment_id,

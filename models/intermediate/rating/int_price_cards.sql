@@ -15,7 +15,11 @@ priced as (
             -- A model that is priced by meters alone still has a card.
             when
                 card_rows.token_class
-                not in ('{{ priced_token_classes() | join("', '") }}')
+                not in (
+                    {%- for token_class in priced_token_classes() %}
+                    '{{ token_class }}'{{ ',' if not loop.last }}
+                    {%- endfor %}
+                )
                 then null
             when card_rows.is_graduated and card_rows.price_purpose <> 'nearest'
                 then cast(0 as decimal(18, 12))

@@ -29,9 +29,17 @@ per_source as (
 -- Where some row of a text starts or ends: in between exactly one holds.
 instants as (
 
-    select source_name, alias, valid_from_at as starts_at from per_source
+    select
+        source_name,
+        alias,
+        valid_from_at as starts_at
+    from per_source
     union distinct
-    select source_name, alias, valid_until_at as starts_at from per_source
+    select
+        source_name,
+        alias,
+        valid_until_at as starts_at
+    from per_source
 
 ),
 
