@@ -1,7 +1,7 @@
 {#- The dates to build again, with every other date on which `linked_in` has a row that shares one of the
-    keys with them, in this model's old rows or in the new ones of `changed_in`: such rows depend on
-    each other across dates. -#}
-{% macro linked_dates(linked_in, changed_in, keys, dates) -%}
+    keys with them, in the old rows of `built` (default: this model) or in the new ones of `changed_in`:
+    such rows depend on each other across dates. -#}
+{% macro linked_dates(linked_in, changed_in, keys, dates, built=none) -%}
     {%- if dates | length == 0 -%} {{ return([]) }} {%- endif -%}
     {%- set linked -%}
         {%- for key in keys %}
@@ -10,7 +10,7 @@
         where {{ key }} in (
             select {{ key }} from {{ changed_in }} where {{ falls_on_dates('started_at', dates) }}
             union all
-            select {{ key }} from {{ this }} where {{ falls_on_dates('started_at', dates) }}
+            select {{ key }} from {{ built or this }} where {{ falls_on_dates('started_at', dates) }}
         )
         group by cast(attempt_date as varchar)
         {{ 'union' if not loop.last }}

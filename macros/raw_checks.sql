@@ -55,6 +55,9 @@
 {% macro duckdb__raw_table_place(source_name, table_name) -%}
     {%- set folder = env_var('AI_FINOPS_RAW_PATH', 'sample_data') -%}
     {%- set format = env_var('AI_FINOPS_RAW_FORMAT', 'parquet') -%}
+    {%- if format not in ['parquet', 'csv', 'json'] -%}
+        {{ exceptions.raise_compiler_error("AI_FINOPS_RAW_FORMAT is '" ~ format ~ "': it must be parquet, csv or json.") }}
+    {%- endif -%}
     {{ return(folder ~ '/' ~ source_name ~ '/' ~ table_name ~ '*.' ~ format
         ~ ' (folder from AI_FINOPS_RAW_PATH, format from AI_FINOPS_RAW_FORMAT)') }}
 {%- endmacro %}
@@ -72,7 +75,12 @@
 
 {% macro duckdb__raw_table_problem(source_name, table_name) -%}
     {%- set pattern = ai_finops.raw_table_place(source_name, table_name).split(' (folder')[0] -%}
-    {%- set sizes = run_query("select size from read_blob('" ~ pattern ~ "')").columns[0].values()
-        if run_query("select count(*) from glob('" ~ pattern ~ "')").rows[0][0] > 0 else none -%}
-    {{ return('does not exist' if sizes is none else ('is an empty file' if 0 in sizes else '')) }}
+    {%- if run_query("select count(*) from glob('" ~ pattern ~ "')").rows[0][0] == 0 -%}
+        {{ return('does not exist') }}
+    {%- endif -%}
+    {%- set empty = run_query(
+        "select filename from read_blob('" ~ pattern ~ "') where size = 0 order by filename"
+    ).columns[0].values() -%}
+    {%- set said = ' is an empty file' if empty | length == 1 else ' are empty files' -%}
+    {{ return('' if empty | length == 0 else 'cannot be read: ' ~ empty | join(', ') ~ said) }}
 {%- endmacro %}

@@ -842,6 +842,7 @@ def write_reference_files(connection: duckdb.DuckDBPyConnection, settings: Setti
         cast(0 as decimal(18, 6)) as upfront_amount_usd,
         timestamp '{start}' as term_start_at,
         timestamp '{term_until}' as term_end_at,
+        cast(null as integer) as notice_days,
         1200000 as throughput_tokens_per_unit_hour,
         cast(4 as decimal(18, 6)) as output_weight,
         cast(0 as decimal(18, 6)) as cache_read_weight,
@@ -849,11 +850,15 @@ def write_reference_files(connection: duckdb.DuckDBPyConnection, settings: Setti
         5 as increment_units,
         cast(0.15 as decimal(9, 6)) as headroom_ratio,
         'on_demand' as spill_policy,
+        cast(null as decimal(18, 6)) as throttle_penalty_usd_per_unit,
         'actual' as spill_charging,
         'hybrid_headroom' as idle_rule,
+        'forecast_owner' as excess_idle_rule,
         'forecast-scale' as forecast_version_id,
         'forecast owner' as forecast_owner,
-        'cost-center-00' as forecast_owner_cost_center_id,{tail}
+        'cost-center-00' as forecast_owner_cost_center_id,
+        cast(null as decimal(9, 6)) as demand_growth_ratio,
+        cast(null as decimal(9, 6)) as forecast_error_ratio,{tail}
     from models where pool_number is not null order by pool_number""",
     }
     for name, query in seeds.items():

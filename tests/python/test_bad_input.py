@@ -527,6 +527,21 @@ def test_an_empty_text_file_never_reads_as_zero_cost(
     assert_says(run, f"{tmp_path}/litellm/spend_logs", "is an empty file")
 
 
+def test_an_empty_file_among_others_is_named(desk: Path, tmp_path: Path) -> None:
+    for day in ("_2026_10_01", "_2026_10_03"):
+        write_table(tmp_path, "spend_logs", clean_rows()[:3], part=day)
+    (tmp_path / "litellm" / "spend_logs_2026_10_02.parquet").touch()
+    run = read_log(desk, tmp_path)
+    assert_says(run, "spend_logs_2026_10_02.parquet is an empty file")
+    assert "spend_logs_2026_10_01" not in run.everything_said()
+
+
+@pytest.mark.parametrize("file_format", ["xlsx", "Parquet", ""])
+def test_a_format_that_is_not_read_is_said(desk: Path, tmp_path: Path, file_format: str) -> None:
+    run = read_log(desk, tmp_path, AI_FINOPS_RAW_FORMAT=file_format)
+    assert_says(run, f"AI_FINOPS_RAW_FORMAT is '{file_format}'", "must be parquet, csv or json")
+
+
 def test_a_file_without_rows_never_reads_as_zero_cost(desk: Path, tmp_path: Path) -> None:
     write_table(tmp_path, "spend_logs", [])
     assert_says(read_log(desk, tmp_path), f"{tmp_path}/litellm/spend_logs", "has no rows")

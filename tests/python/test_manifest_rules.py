@@ -65,7 +65,6 @@ LONG_MODELS: dict[str, tuple[int, str]] = {
         220,
         "one walk of the span tree; halves would share its state",
     ),
-    "int_price_card_rows": (285, "segments of four keys, then one ranking of all candidates"),
 }
 
 MACRO_LINES = 25

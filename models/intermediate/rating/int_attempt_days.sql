@@ -2,12 +2,8 @@
 
 with
 
-request_days as (
-    select * from {{ ref('int_request_days') }}
-),
-
-graduated_volumes as (
-    select * from {{ ref('int_graduated_volumes_monthly') }}
+rating_days as (
+    select * from {{ ref('int_rating_days') }}
 ),
 
 requests as (
@@ -23,6 +19,19 @@ blocked_interactions as (
     where is_blocked_after_generation
 ),
 
+billing_days as (
+    select * from {{ ref('int_billing_days') }}
+),
+
+true_ups as (
+    select * from {{ ref('int_true_ups') }}
+    where target_parts <> rated_parts
+),
+
+capacity_rates as (
+    select * from {{ ref('int_capacity_rates') }}
+),
+
 -- A block after generation makes waste of calls that arrived long before.
 blocked_calls as (
 
@@ -36,36 +45,54 @@ blocked_calls as (
 
 ),
 
--- A graduated price makes every day of a month depend on the volume of the whole month.
-monthly_volumes as (
+-- An invoice that asks for what was rated leaves every day as it is.
+true_up_sums as (
 
     select
-        usage_month,
+        billing_days.attempt_date,
         sum(cast({{ record_fingerprint([
-            'billing_account_id', 'price_id', 'token_class', 'price_purpose',
-            'total_units', 'total_cost_usd',
-        ]) }} as decimal(38, 0))) as volume_sum
-    from graduated_volumes
-    group by usage_month
+            'true_ups.true_up_id', 'true_ups.target_parts', 'true_ups.rated_parts',
+        ]) }} as decimal(38, 0))) as true_up_sum
+    from billing_days
+    inner join true_ups
+        on
+            billing_days.billing_account_id = true_ups.billing_account_id
+            and billing_days.billing_month = true_ups.billing_month
+    group by billing_days.attempt_date
+
+),
+
+-- A rate is a fraction: both of its terms count.
+capacity_sums as (
+
+    select
+        cast(capacity_hour as date) as attempt_date,
+        sum(cast({{ record_fingerprint([
+            'pool_id', 'capacity_hour', 'rate_cost_usd', 'rate_weighted_tokens',
+            'output_weight', 'cache_read_weight',
+        ]) }} as decimal(38, 0))) as capacity_sum
+    from capacity_rates
+    group by cast(capacity_hour as date)
 
 ),
 
 final as (
 
     select
-        request_days.attempt_date,
+        rating_days.attempt_date,
         {{ dbt.hash(
-            "request_days.inputs_version"
-            ~ " || '|' || cast(coalesce(monthly_volumes.volume_sum, 0) as varchar)"
+            "rating_days.inputs_version"
             ~ " || '|' || cast(coalesce(blocked_calls.blocked_calls, 0) as varchar)"
+            ~ " || '|' || cast(coalesce(true_up_sums.true_up_sum, 0) as varchar)"
+            ~ " || '|' || cast(coalesce(capacity_sums.capacity_sum, 0) as varchar)"
         ) }} as inputs_version
-    from request_days
-    left join monthly_volumes
-        on
-            cast({{ dbt.date_trunc('month', 'request_days.attempt_date') }} as date)
-            = monthly_volumes.usage_month
+    from rating_days
     left join blocked_calls
-        on request_days.attempt_date = blocked_calls.attempt_date
+        on rating_days.attempt_date = blocked_calls.attempt_date
+    left join true_up_sums
+        on rating_days.attempt_date = true_up_sums.attempt_date
+    left join capacity_sums
+        on rating_days.attempt_date = capacity_sums.attempt_date
 
 )
 

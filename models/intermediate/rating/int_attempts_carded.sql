@@ -97,6 +97,7 @@ final as (
     select
         classified.*,
         price_cards.price_id,
+        price_cards.segment_id,
         {%- for purpose in ['list', 'contracted', 'nearest'] %}
         {%- for token_class in priced_token_classes() %}
         price_cards.{{ purpose }}_{{ token_class }}_usd_per_million,

@@ -19,6 +19,14 @@ components as (
     {{ known_rows(ref('components'), ['component_id']) }}
 ),
 
+billing_days as (
+    select * from {{ ref('int_billing_days') }}
+),
+
+posting_periods as (
+    select * from {{ ref('int_posting_periods') }}
+),
+
 -- The registry decides. A tag speaks only for an application that the
 -- registry does not know.
 final as (
@@ -46,7 +54,13 @@ final as (
             else 'none'
         end as owner_source,
         coalesce(attempts.cost_center_tag <> application_owners.cost_center_id, false)
-            as has_cost_center_conflict
+            as has_cost_center_conflict,
+        coalesce(billing_days.billing_date, attempts.attempt_date) as billing_date,
+        coalesce(
+            billing_days.billing_month,
+            cast({{ dbt.date_trunc('month', 'attempts.attempt_date') }} as date)
+        ) as billing_month,
+        posting_periods.posting_month as known_month
     from attempts
     left join application_owners
         on
@@ -64,6 +78,16 @@ final as (
             attempts.component_id = components.component_id
             and attempts.started_at >= components.valid_from_at
             and attempts.started_at < components.valid_until_at
+    left join billing_days
+        on
+            attempts.billing_account_id = billing_days.billing_account_id
+            and attempts.attempt_date = billing_days.attempt_date
+            and attempts.started_at >= billing_days.starts_at
+            and attempts.started_at < billing_days.ends_at
+    left join posting_periods
+        on
+            attempts.ingested_at > posting_periods.known_after_at
+            and attempts.ingested_at <= posting_periods.known_until_at
 
 )
 

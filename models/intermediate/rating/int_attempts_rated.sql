@@ -38,6 +38,9 @@ rated as (
             else meter_costs.{{ purpose }}_meter_cost_usd
         end as {{ purpose }}_rated_usd,
         {%- endfor %}
+        {%- for token_class in priced_token_classes() %}
+        graduated_costs.contracted_graduated_{{ token_class }}_usd,
+        {%- endfor %}
         case
             when
                 attempts.cache_write_1h_tokens is null

@@ -73,6 +73,18 @@ final as (
             sum(case when price_purpose = 'contracted' then cost_usd end)
             as decimal(38, 12)
         ) as contracted_graduated_cost_usd
+        {%- for token_class in priced_token_classes() %},
+        cast(
+            sum(
+                case
+                    when
+                        price_purpose = 'contracted'
+                        and token_class = '{{ token_class }}'
+                        then cost_usd
+                end
+            ) as decimal(38, 12)
+        ) as contracted_graduated_{{ token_class }}_usd
+        {%- endfor %}
     from completed
     group by attempt_id
 

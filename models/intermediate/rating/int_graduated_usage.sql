@@ -32,6 +32,7 @@ steps as (
     where
         is_graduated
         and price_purpose in ('list', 'contracted')
+        and known_until_month = cast('9999-12-01' as date)
 ),
 
 ladders as (

@@ -16,7 +16,9 @@ card_rows as (
         unit_price_usd,
         unit_quantity
     from {{ ref('int_price_card_rows') }}
-    where is_graduated
+    where
+        is_graduated
+        and known_until_month = cast('9999-12-01' as date)
 ),
 
 volumes as (

@@ -3,14 +3,18 @@ with
 attempts as (
     select
         attempt_id,
-        price_id,
+        segment_id,
         other_meters
     from {{ ref('int_attempts_carded') }}
-    where other_meters is not null
+    where
+        other_meters is not null
+        -- An older version of a record has the same id as the one that replaced it.
+        and not coalesce(is_superseded, false)
 ),
 
 card_rows as (
     select * from {{ ref('int_price_card_rows') }}
+    where known_until_month = cast('9999-12-01' as date)
 ),
 
 meters as (
@@ -20,7 +24,7 @@ meters as (
 prices as (
 
     select
-        price_id,
+        segment_id,
         token_class,
         max(case when price_purpose = 'list' then unit_price_usd end)
             as list_unit_price_usd,
@@ -37,7 +41,7 @@ prices as (
     from card_rows
     -- No volume is kept for meters: one that is priced by it stays without a price.
     where not is_graduated
-    group by price_id, token_class
+    group by segment_id, token_class
 
 ),
 
@@ -67,30 +71,29 @@ priced as (
         on meters.attempt_id = attempts.attempt_id
     left join prices
         on
-            attempts.price_id = prices.price_id
+            attempts.segment_id = prices.segment_id
             and meters.meter = prices.token_class
 
 ),
 
--- A sum with a missing price is unknown, not smaller.
+-- A sum with a missing price is unknown, not smaller; an empty list of meters costs
+-- nothing.
 final as (
 
     select
-        attempt_id,
+        attempts.attempt_id,
+        {%- for purpose in ['list', 'contracted', 'nearest'] %}
         case
-            when count(*) = count(list_cost_usd)
-                then cast(sum(list_cost_usd) as decimal(38, 12))
-        end as list_meter_cost_usd,
-        case
-            when count(*) = count(contracted_cost_usd)
-                then cast(sum(contracted_cost_usd) as decimal(38, 12))
-        end as contracted_meter_cost_usd,
-        case
-            when count(*) = count(nearest_cost_usd)
-                then cast(sum(nearest_cost_usd) as decimal(38, 12))
-        end as nearest_meter_cost_usd
-    from priced
-    group by attempt_id
+            when count(priced.meter) = count(priced.{{ purpose }}_cost_usd)
+                then cast(
+                    coalesce(sum(priced.{{ purpose }}_cost_usd), 0) as decimal(38, 12)
+                )
+        end as {{ purpose }}_meter_cost_usd{{ ',' if not loop.last }}
+        {%- endfor %}
+    from attempts
+    left join priced
+        on attempts.attempt_id = priced.attempt_id
+    group by attempts.attempt_id
 
 )
 

@@ -4,6 +4,7 @@ with
 
 card_rows as (
     select * from {{ ref('int_price_card_rows') }}
+    where known_until_month = cast('9999-12-01' as date)
 ),
 
 -- A graduated class costs 0 here: its amount comes from int_graduated_costs, by month.

@@ -10,15 +10,60 @@ contract_prices as (
     where {{ is_known('recorded_at') }}
 ),
 
-monthly_rates as (
+fx_rates as (
     select * from {{ ref('fx_rates') }}
     where
         rate_type = 'month_avg'
         and to_currency = 'USD'
         and {{ is_known('recorded_at') }}
+),
+
+-- What was known when the calendar begins was always known.
+periods as (
+    select
+        known_after_at,
+        known_until_at,
+        case
+            when known_after_at = cast('1900-01-01' as timestamp)
+                then cast('1900-01-01' as date)
+            else posting_month
+        end as known_month
+    from {{ ref('int_posting_periods') }}
+),
+
+-- Of the rates that one close learned of, the latest.
+known_rates as (
+
+    select
+        fx_rates.from_currency,
+        fx_rates.rate_date,
+        fx_rates.rate,
+        periods.known_month
+    from fx_rates
+    inner join periods
+        on
+            fx_rates.recorded_at > periods.known_after_at
+            and fx_rates.recorded_at <= periods.known_until_at
     qualify row_number() over (
-        partition by from_currency, rate_date order by recorded_at desc
+        partition by fx_rates.from_currency, fx_rates.rate_date, periods.known_month
+        order by fx_rates.recorded_at desc
     ) = 1
+
+),
+
+monthly_rates as (
+
+    select
+        known_rates.*,
+        coalesce(
+            lead(known_rates.known_month) over (
+                partition by known_rates.from_currency, known_rates.rate_date
+                order by known_rates.known_month
+            ),
+            cast('9999-12-01' as date)
+        ) as known_until_month
+    from known_rates
+
 ),
 
 price_rows as (
@@ -33,8 +78,8 @@ price_rows as (
     from contract_prices
 ),
 
--- A price in another currency becomes one row per month with a rate;
--- without a rate, none.
+-- A price in another currency becomes one row per month with a rate, and another
+-- where a later close knows a corrected rate; without a rate, none.
 final as (
 
     select
@@ -76,8 +121,18 @@ final as (
                 price_rows.valid_until_at
             )
         ) as valid_until_at,
-        price_rows.recorded_at
+        price_rows.recorded_at,
+        greatest(
+            periods.known_month,
+            coalesce(monthly_rates.known_month, periods.known_month)
+        ) as known_from_month,
+        coalesce(monthly_rates.known_until_month, cast('9999-12-01' as date))
+            as known_until_month
     from price_rows
+    inner join periods
+        on
+            price_rows.recorded_at > periods.known_after_at
+            and price_rows.recorded_at <= periods.known_until_at
     left join monthly_rates
         on
             price_rows.currency = monthly_rates.from_currency
@@ -87,7 +142,11 @@ final as (
                 {{ dbt.dateadd('month', 1, 'monthly_rates.rate_date') }}
                 as timestamp
             )
-    where price_rows.currency = 'USD' or monthly_rates.rate is not null
+    where
+        (price_rows.currency = 'USD' or monthly_rates.rate is not null)
+        -- A rate that was corrected before the price was known has converted nothing.
+        and periods.known_month
+        < coalesce(monthly_rates.known_until_month, cast('9999-12-01' as date))
 
 )
 

@@ -1,6 +1,19 @@
 {#- Reference rows that can change an attempt, with the columns that can. A reference
     that a model between the request and its marts reads, and that is missing here,
-    would leave old days stale. -#}
+    would leave old days stale. Those with a key count in the windows in which they hold
+    once corrections are resolved, as their readers see them. -#}
+{%- set keys = {
+    'source_precedence': ['source_name'],
+    'model_aliases': ['source_name', 'alias'],
+    'models': ['model_id'],
+    'applications': ['application_id'],
+    'workflows': ['workflow_id'],
+    'components': ['component_id'],
+    'ownership': ['application_id', 'party_role', 'party_id'],
+    'cost_centers': ['cost_center_id'],
+    'billing_accounts': ['billing_account_id'],
+    'commitments': ['commitment_id'],
+} %}
 {%- set references = {
     'token_conventions': [
         'convention_id', 'source_name', 'provider_id', 'is_cache_read_in_input',
@@ -42,6 +55,15 @@
 with
 
 {% for name, columns in references.items() -%}
+{{ name }}_known as (
+    {% if name in keys -%}
+    {{ known_rows(ref(name), keys[name]) }}
+    {%- else -%}
+    select * from {{ ref(name) }}
+    where {{ is_known('recorded_at') }}
+    {%- endif %}
+),
+
 {{ name }}_rows as (
 
     select
@@ -49,8 +71,7 @@ with
         valid_until_at,
         {{ record_fingerprint(["'" ~ name ~ "'"] + columns + ['recorded_at']) }}
             as content_hash
-    from {{ ref(name) }}
-    where {{ is_known('recorded_at') }}
+    from {{ name }}_known
 
 ),
 

@@ -95,7 +95,10 @@ identified as (
             and payloads.started_at >= models.valid_from_at
             and payloads.started_at < models.valid_until_at
     left join source_precedence
-        on payloads.source_name = source_precedence.source_name
+        on
+            payloads.source_name = source_precedence.source_name
+            and payloads.started_at >= source_precedence.valid_from_at
+            and payloads.started_at < source_precedence.valid_until_at
 
 ),
 

@@ -16,10 +16,13 @@ unioned as (
 ),
 
 -- A record without a readable start has a date of its own, so that it is found again.
+-- An empty list of meters is none.
 final as (
 
     select
-        unioned.*,
+        unioned.* exclude (other_meters),
+        case when replace(unioned.other_meters, ' ', '') <> '{}' then unioned.other_meters end
+            as other_meters,
         coalesce(cast(unioned.started_at as date), cast('1900-01-01' as date))
             as attempt_date
     from unioned

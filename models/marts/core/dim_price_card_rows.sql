@@ -2,7 +2,9 @@ with
 
 card_rows as (
     select * from {{ ref('int_price_card_rows') }}
-    where price_purpose in ('contracted', 'list')
+    where
+        price_purpose in ('contracted', 'list')
+        and known_until_month = cast('9999-12-01' as date)
 ),
 
 -- A card may have been in force more than once; its validity spans from the first to

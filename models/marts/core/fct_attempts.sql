@@ -18,7 +18,7 @@
 with
 
 attempts as (
-    select * from {{ ref('int_attempts_owned') }}
+    select * from {{ ref('int_attempts_effective') }}
     {%- if is_incremental() %}
     where {{ falls_on_dates('started_at', dates) }}
     {%- endif %}
@@ -75,14 +75,6 @@ flagged as (
         attempts.*,
         coalesce(spread_interaction_dates.interaction_date, attempts.attempt_date)
             as interaction_date,
-        -- A committed attempt has no cost of its own: the commitment
-        -- engine sets its rate.
-        case
-            when
-                attempts.pricing_mode <> 'committed'
-                or attempts.billing_status = 'not_billable'
-                then attempts.contracted_cost_usd
-        end as effective_cost_usd,
         case
             when
                 attempts.status = 'client_cancelled'
@@ -247,6 +239,9 @@ final as (
         -- dates
         flagged.attempt_date,
         flagged.interaction_date,
+        flagged.billing_date,
+        flagged.billing_month,
+        flagged.known_month,
         -- timestamps
         flagged.started_at,
         flagged.ended_at,

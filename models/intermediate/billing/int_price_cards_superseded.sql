@@ -1,0 +1,115 @@
+{{ config(materialized='table') }}
+
+with
+
+card_rows as (
+    select * from {{ ref('int_price_card_rows') }}
+    where price_purpose = 'contracted'
+),
+
+contents as (
+
+    select
+        segment_id,
+        known_from_month,
+        known_until_month,
+        sum(cast({{ record_fingerprint([
+            'token_class', 'volume_from_units', 'volume_until_units', 'unit_price_usd',
+            'unit_quantity',
+        ]) }} as decimal(38, 0))) as content_sum
+    from card_rows
+    group by segment_id, known_from_month, known_until_month
+
+),
+
+-- Versions that say something else than what is known now.
+outdated as (
+
+    select
+        contents.segment_id,
+        contents.known_from_month,
+        contents.known_until_month
+    from contents
+    left join contents as current_contents
+        on
+            contents.segment_id = current_contents.segment_id
+            and current_contents.known_until_month = cast('9999-12-01' as date)
+            and contents.content_sum = current_contents.content_sum
+    where
+        contents.known_until_month < cast('9999-12-01' as date)
+        and current_contents.segment_id is null
+
+),
+
+-- Before its first price was known a segment had none.
+first_known as (
+
+    select
+        segment_id,
+        cast('1900-01-01' as date) as known_from_month,
+        min(known_from_month) as known_until_month
+    from card_rows
+    group by segment_id
+    having min(known_from_month) > cast('1900-01-01' as date)
+
+),
+
+superseded as (
+
+    select
+        card_rows.segment_id,
+        card_rows.known_from_month,
+        card_rows.known_until_month,
+        card_rows.token_class,
+        card_rows.is_graduated,
+        card_rows.unit_price_usd,
+        card_rows.unit_quantity
+    from card_rows
+    inner join outdated
+        on
+            card_rows.segment_id = outdated.segment_id
+            and card_rows.known_from_month = outdated.known_from_month
+    union all
+    select
+        segment_id,
+        known_from_month,
+        known_until_month,
+        cast(null as varchar) as token_class,
+        false as is_graduated,
+        cast(null as decimal(18, 6)) as unit_price_usd,
+        cast(null as bigint) as unit_quantity
+    from first_known
+
+),
+
+-- A price that was unknown then is null. A graduated one is 0: its amount comes by month.
+final as (
+
+    select
+        segment_id,
+        known_from_month,
+        known_until_month,
+        {%- for token_class in priced_token_classes() %}
+        max(
+            case
+                when token_class = '{{ token_class }}' and is_graduated then 0
+                when token_class = '{{ token_class }}'
+                    then cast(
+                        unit_price_usd * 1000000 * cast(
+                            case unit_quantity
+                                when 1000000 then 0.000001
+                                when 1000 then 0.001
+                                when 1 then 1
+                                when 1000000000 then 0.000000001
+                            end as decimal(10, 9)
+                        ) as decimal(18, 12)
+                    )
+            end
+        ) as {{ token_class }}_usd_per_million{{ ',' if not loop.last }}
+        {%- endfor %}
+    from superseded
+    group by segment_id, known_from_month, known_until_month
+
+)
+
+select * from final

@@ -1,0 +1,92 @@
+{{ config(materialized='table') }}
+
+with
+
+usage as (
+    select * from {{ ref('int_usage_stepped') }}
+),
+
+summed as (
+
+    select
+        step_id,
+        billing_account_id,
+        provider_id,
+        model_id,
+        price_mode,
+        billing_month,
+        billing_date,
+        cast({{ dbt.date_trunc('month', 'attempt_date') }} as date) as utc_month,
+        {%- for token_class in priced_token_classes() %}
+        sum({{ token_class }}_tokens) as {{ token_class }}_tokens,
+        sum({{ token_class }}_rated_usd) as {{ token_class }}_rated_usd,
+        {%- endfor %}
+        sum(other_meters_rated_usd) as other_meters_rated_usd
+    from usage
+    group by
+        step_id,
+        billing_account_id,
+        provider_id,
+        model_id,
+        price_mode,
+        billing_month,
+        billing_date,
+        cast({{ dbt.date_trunc('month', 'attempt_date') }} as date)
+
+),
+
+by_class as (
+
+    {% for token_class in priced_token_classes() -%}
+    select
+        step_id,
+        billing_account_id,
+        provider_id,
+        model_id,
+        price_mode,
+        billing_month,
+        billing_date,
+        utc_month,
+        '{{ token_class }}' as token_class,
+        {{ token_class }}_tokens as units,
+        {{ token_class }}_rated_usd as rated_usd
+    from summed
+    where {{ token_class }}_tokens > 0
+    union all
+    {% endfor -%}
+    select
+        step_id,
+        billing_account_id,
+        provider_id,
+        model_id,
+        price_mode,
+        billing_month,
+        billing_date,
+        utc_month,
+        'other_meters' as token_class,
+        null as units,
+        other_meters_rated_usd as rated_usd
+    from summed
+    where other_meters_rated_usd <> 0
+
+),
+
+final as (
+
+    select
+        step_id,
+        billing_account_id,
+        provider_id,
+        model_id,
+        price_mode,
+        billing_month,
+        billing_date,
+        utc_month,
+        token_class,
+        cast(units as decimal(38, 0)) as units,
+        cast(coalesce(rated_usd, 0) as decimal(38, 12)) as rated_usd
+    from by_class
+
+)
+
+select * from final

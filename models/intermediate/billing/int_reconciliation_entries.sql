@@ -1,0 +1,206 @@
+{%- set key = ['billing_account_id', 'billing_month', 'model_id', 'token_class'] -%}
+
+with
+
+newest_steps as (
+    select step_id
+    from {{ ref('int_value_steps') }}
+    where is_newest
+),
+
+residuals as (
+    select residuals.*
+    from {{ ref('int_residuals_classified') }} as residuals
+    inner join newest_steps
+        on residuals.step_id = newest_steps.step_id
+),
+
+rated as (
+    select rated.*
+    from {{ ref('int_rated_classes_daily') }} as rated
+    inner join newest_steps
+        on rated.step_id = newest_steps.step_id
+),
+
+bill_lines as (
+    select bill_lines.*
+    from {{ ref('int_invoice_lines_stepped') }} as bill_lines
+    inner join newest_steps
+        on bill_lines.step_id = newest_steps.step_id
+),
+
+capacity_charges as (
+    select capacity_charges.*
+    from {{ ref('int_capacity_charges_stepped') }} as capacity_charges
+    inner join newest_steps
+        on capacity_charges.step_id = newest_steps.step_id
+    where capacity_charges.line_type <> 'prepaid'
+),
+
+-- Rated by the calendar of UTC, billed by the account's: the two months differ by timing.
+rated_by_utc_month as (
+
+    select
+        billing_account_id,
+        utc_month as billing_month,
+        model_id,
+        token_class,
+        sum(units) as rated_units,
+        sum(rated_usd) as rated_usd
+    from rated
+    group by billing_account_id, utc_month, model_id, token_class
+
+),
+
+compared as (
+
+    select
+        {{ key | join(',\n        ') }},
+        sum(billed_units) as billed_units,
+        sum(billed_usd) as invoiced_usd,
+        sum(rated_usd) as timing_usd,
+        sum(missing_telemetry_usd) as missing_telemetry_usd,
+        sum(unexplained_usd) as unexplained_quantity_usd,
+        sum(price_usd) as price_usd,
+        sum(fx_usd) as fx_usd,
+        sum(rounding_usd) as rounding_usd
+    from residuals
+    group by {{ key | join(', ') }}
+
+),
+
+bypassed as (
+
+    select
+        billing_account_id,
+        billing_month,
+        model_id,
+        pricing_mode,
+        coalesce(token_class, 'NONE') as token_class,
+        case when count(*) = count(consumed_units) then sum(consumed_units) end
+            as billed_units,
+        sum(billed_cost_usd) as invoiced_usd
+    from bill_lines
+    where line_kind = 'bypass'
+    group by
+        billing_account_id,
+        billing_month,
+        model_id,
+        pricing_mode,
+        coalesce(token_class, 'NONE')
+
+),
+
+-- Quantity that went past the gateway at the card's price; what the bill asks beyond it
+-- is a difference of price.
+bypassed_at_card as (
+
+    select
+        bypassed.*,
+        coalesce(
+            {{ scaled_usd(
+                'residuals.rated_at_booked_rate_usd',
+                'bypassed.billed_units',
+                'residuals.rated_units',
+            ) }},
+            bypassed.invoiced_usd
+        ) as bypass_usd
+    from bypassed
+    left join residuals
+        on
+            bypassed.billing_account_id = residuals.billing_account_id
+            and bypassed.billing_month = residuals.billing_month
+            and bypassed.model_id = residuals.model_id
+            and bypassed.pricing_mode = residuals.price_mode
+            and bypassed.token_class = residuals.token_class
+
+),
+
+other_lines as (
+
+    select
+        billing_account_id,
+        billing_month,
+        coalesce(model_id, 'UNKNOWN') as model_id,
+        case line_kind
+            when 'commitment' then 'CAPACITY'
+            when 'unmapped' then 'UNMAPPED'
+            else coalesce(token_class, 'NONE')
+        end as token_class,
+        line_kind,
+        sum(billed_cost_usd) as invoiced_usd
+    from bill_lines
+    where line_kind not in ('metered', 'bypass', 'covered')
+    group by
+        billing_account_id,
+        billing_month,
+        coalesce(model_id, 'UNKNOWN'),
+        case line_kind
+            when 'commitment' then 'CAPACITY'
+            when 'unmapped' then 'UNMAPPED'
+            else coalesce(token_class, 'NONE')
+        end,
+        line_kind
+
+),
+
+capacity as (
+
+    select
+        billing_account_id,
+        billing_month,
+        coalesce(model_id, 'UNKNOWN') as model_id,
+        'CAPACITY' as token_class,
+        sum(amount_usd) as rated_usd
+    from capacity_charges
+    group by billing_account_id, billing_month, coalesce(model_id, 'UNKNOWN')
+
+),
+
+{#- What each part says: the entry's name, then its amount and units. -#}
+{%- set entries = [
+    ('rated_by_utc_month', 'rated', 'rated_usd', 'rated_units'),
+    ('rated_by_utc_month', 'timing', '-rated_usd', 'null'),
+    ('compared', 'invoiced', 'invoiced_usd', 'billed_units'),
+    ('compared', 'timing', 'timing_usd', 'null'),
+    ('compared', 'missing_telemetry', 'missing_telemetry_usd', 'null'),
+    ('compared', 'unexplained_quantity', 'unexplained_quantity_usd', 'null'),
+    ('compared', 'price', 'price_usd', 'null'),
+    ('compared', 'fx', 'fx_usd', 'null'),
+    ('compared', 'rounding', 'rounding_usd', 'null'),
+    ('bypassed_at_card', 'invoiced', 'invoiced_usd', 'billed_units'),
+    ('bypassed_at_card', 'bypass', 'bypass_usd', 'null'),
+    ('bypassed_at_card', 'price', 'invoiced_usd - bypass_usd', 'null'),
+    ('capacity', 'rated', 'rated_usd', 'null'),
+    ('capacity', 'fixed_fee', '-rated_usd', 'null'),
+    ('other_lines', 'invoiced', 'invoiced_usd', 'null'),
+] -%}
+
+final as (
+
+    {%- for part, entry, amount, units in entries %}
+    select
+        {{ key | join(',
+        ') }},
+        '{{ entry }}' as entry_name,
+        cast({{ amount }} as decimal(38, 12)) as amount_usd,
+        cast({{ units }} as decimal(38, 0)) as units
+    from {{ part }}
+    union all
+    {%- endfor %}
+    select
+        {{ key | join(',
+        ') }},
+        case line_kind
+            when 'credit' then 'credit'
+            when 'tax' then 'tax'
+            when 'unmapped' then 'unexplained_quantity'
+            else 'fixed_fee'
+        end as entry_name,
+        cast(invoiced_usd as decimal(38, 12)) as amount_usd,
+        cast(null as decimal(38, 0)) as units
+    from other_lines
+
+)
+
+select * from final
