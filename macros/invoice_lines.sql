@@ -44,6 +44,14 @@
     case when upper(trim({{ column }})) not in ('', 'NULL') then trim({{ column }}) end
 {%- endmacro %}
 
+{#- One text of the given texts and times, the same on both engines. -#}
+{% macro joined_key(texts, times) -%}
+    {%- for column in texts %} coalesce({{ column }}, '') || '|' || {% endfor -%}
+    {%- for column in times %} coalesce(cast({{ epoch_microseconds(column) }} as varchar), '') || '|'
+        {{- ' || ' if not loop.last }}
+    {%- endfor %}
+{%- endmacro %}
+
 {#- Single units in one unit of a bill: 1000000 for `1M Tokens`, 1000 for `1000_tokens`, else 1. -#}
 {% macro unit_scale(unit) -%}
     {%- set text = "replace(lower(coalesce(" ~ unit ~ ", '')), ',', '')" -%}

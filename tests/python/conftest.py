@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import os
 import shutil
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
-from dbt_runs import PROJECT, DbtRun, run_dbt
+from dbt_runs import PROJECT, SHARED_PARSES, DbtRun, run_dbt
+from filelock import FileLock
 
 STORIES = pytest.StashKey[dict[str, list[str]]]()
 # Unit tests bring their own rows: the build of the sample company has run them already.
@@ -16,24 +19,50 @@ LOG_SLICE = PROJECT / "tests" / "fixtures" / "litellm"
 
 
 @pytest.fixture(scope="session")
-def sample_build(tmp_path_factory: pytest.TempPathFactory) -> DbtRun:
-    """`dbt build` of the sample company; the test that asks for it first pays for it."""
-    run = run_dbt(["build"], tmp_path_factory.mktemp("sample"))
+def shared_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder that all workers of one run of the suite have in common."""
+    own = tmp_path_factory.getbasetemp()
+    folder = (own.parent if "PYTEST_XDIST_WORKER" in os.environ else own) / "shared"
+    folder.mkdir(exist_ok=True)
+    return folder
+
+
+@pytest.fixture(scope="session", autouse=True)
+def shared_parses(shared_folder: Path) -> Iterator[None]:
+    """dbt parses the project once for each set of vars, whichever worker comes first."""
+    (shared_folder / "parses").mkdir(exist_ok=True)
+    SHARED_PARSES.folder = shared_folder / "parses"
+    yield
+    SHARED_PARSES.folder = None
+
+
+def built_once(shared_folder: Path, name: str, build: Callable[[Path], DbtRun]) -> DbtRun:
+    """The run that `build` makes in a workspace; the worker that asks first makes it for all."""
+    workspace = shared_folder / name
+    result = shared_folder / f"{name}.json"
+    with FileLock(shared_folder / f"{name}.lock"):
+        if not result.exists():
+            build(workspace).write(result)
+    run = DbtRun.read(result)
     assert run.succeeded, run.error or run.failures()
     return run
 
 
 @pytest.fixture(scope="session")
-def slice_build(tmp_path_factory: pytest.TempPathFactory) -> DbtRun:
+def sample_build(shared_folder: Path) -> DbtRun:
+    """`dbt build` of the sample company; the test that asks for it first pays for it."""
+    return built_once(shared_folder, "sample", lambda workspace: run_dbt(["build"], workspace))
+
+
+@pytest.fixture(scope="session")
+def slice_build(shared_folder: Path) -> DbtRun:
     """`dbt build` of the committed slice of a real LiteLLM proxy's log."""
-    run = run_dbt(
-        BUILD_WITHOUT_UNIT_TESTS,
-        tmp_path_factory.mktemp("slice"),
-        raw_path=LOG_SLICE,
-        variables={"sources": ["litellm"]},
-    )
-    assert run.succeeded, run.error or run.failures()
-    return run
+
+    def build(workspace: Path) -> DbtRun:
+        variables = {"sources": ["litellm"]}
+        return run_dbt(BUILD_WITHOUT_UNIT_TESTS, workspace, LOG_SLICE, variables=variables)
+
+    return built_once(shared_folder, "slice", build)
 
 
 @pytest.fixture(scope="session")
@@ -46,28 +75,41 @@ def real_data() -> Path:
 
 
 @pytest.fixture(scope="session")
-def real_log_build(tmp_path_factory: pytest.TempPathFactory, real_data: Path) -> DbtRun:
+def real_log_build(shared_folder: Path, real_data: Path) -> DbtRun:
     """`dbt build` of the complete real spend log and nothing else, as a newcomer would run it."""
-    workspace = tmp_path_factory.mktemp("real")
-    (workspace / "raw" / "litellm").mkdir(parents=True)
-    shutil.copy(
-        real_data / "litellm_proxy" / "LiteLLM_SpendLogs.parquet",
-        workspace / "raw" / "litellm" / "spend_logs.parquet",
-    )
-    run = run_dbt(
-        BUILD_WITHOUT_UNIT_TESTS,
-        workspace,
-        raw_path=workspace / "raw",
-        variables={"sources": ["litellm"]},
-    )
-    assert run.succeeded, run.error or run.failures()
-    return run
+
+    def build(workspace: Path) -> DbtRun:
+        (workspace / "raw" / "litellm").mkdir(parents=True)
+        shutil.copy(
+            real_data / "litellm_proxy" / "LiteLLM_SpendLogs.parquet",
+            workspace / "raw" / "litellm" / "spend_logs.parquet",
+        )
+        variables = {"sources": ["litellm"]}
+        return run_dbt(
+            BUILD_WITHOUT_UNIT_TESTS, workspace, workspace / "raw", variables=variables
+        )
+
+    return built_once(shared_folder, "real", build)
 
 
 @pytest.fixture(scope="session")
 def planted_stories(request: pytest.FixtureRequest) -> dict[str, list[str]]:
     """Where the story test leaves what it found, for the closing line of the suite."""
     return request.config.stash.setdefault(STORIES, {})
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """A worker hands its stories to the process that writes the closing line."""
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        session.config.workeroutput["stories"] = session.config.stash.get(STORIES, {})
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    """Takes over the stories of a worker that has finished."""
+    stories = getattr(node, "workeroutput", {}).get("stories")
+    if stories:
+        node.config.stash[STORIES] = stories
 
 
 def pytest_terminal_summary(

@@ -2,20 +2,33 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 import duckdb
 from dbt.adapters.duckdb.connections import DuckDBConnectionManager
+from dbt.adapters.duckdb.credentials import DuckDBCredentials
 from dbt.cli.main import dbtRunner
 
 PROJECT = Path(__file__).resolve().parents[2]
 SAMPLE_DATA = PROJECT / "sample_data"
+
+
+def _connection_keys_without_path(credentials: DuckDBCredentials) -> tuple[str, ...]:
+    return tuple(key for key in _all_connection_keys(credentials) if key != "path")
+
+
+# dbt parses a project anew for another connection. Nothing in this project depends on where its
+# database file lies, so that runs of other workspaces may start from the same parse.
+_all_connection_keys = DuckDBCredentials._connection_keys
+DuckDBCredentials._connection_keys = _connection_keys_without_path
 
 
 @dataclass
@@ -62,6 +75,19 @@ class DbtRun:
         """The first column of the first row of a query."""
         return self.rows(query)[0][0]
 
+    def write(self, path: Path) -> None:
+        """Keeps the run for another process."""
+        path.write_text(json.dumps(asdict(self), default=str))
+
+    @classmethod
+    def read(cls, path: Path) -> DbtRun:
+        """A run that `write` kept."""
+        content = json.loads(path.read_text())
+        return cls(
+            **content
+            | {name: Path(content[name]) for name in ("database", "target_path")}
+        )
+
 
 @contextmanager
 def environment(settings: dict[str, str | None]) -> Iterator[None]:
@@ -74,6 +100,39 @@ def environment(settings: dict[str, str | None]) -> Iterator[None]:
     finally:
         for name, value in before.items():
             os.environ.pop(name, None) if value is None else os.environ.__setitem__(name, value)
+
+
+@dataclass
+class SharedParses:
+    """A folder in which runs leave dbt's parse of a project for each other, once it is set.
+
+    dbt itself finds the files that have changed since and parses those again.
+    """
+
+    folder: Path | None = None
+
+    @contextmanager
+    def around(self, arguments: list[str], target_path: Path, *circumstances: Any) -> Iterator[None]:
+        """Gives a run the parse of an earlier one in the same circumstances, and keeps its own."""
+        if self.folder is None or "--no-partial-parse" in arguments:
+            yield
+            return
+        key = hashlib.sha256(json.dumps(circumstances, default=str).encode()).hexdigest()
+        kept, own = self.folder / key, target_path / "partial_parse.msgpack"
+        own_key = target_path / "partial_parse.key"
+        if kept.exists() and (not own_key.exists() or own_key.read_text() != key):
+            target_path.mkdir(parents=True, exist_ok=True)
+            shutil.copy(kept, own)
+        yield
+        if own.exists():
+            own_key.write_text(key)
+            if not kept.exists():
+                unfinished = self.folder / f"{key}.{os.getpid()}"
+                shutil.copy(own, unfinished)
+                unfinished.replace(kept)
+
+
+SHARED_PARSES = SharedParses()
 
 
 def run_dbt(
@@ -111,7 +170,10 @@ def run_dbt(
     ]
     if variables:
         command += ["--vars", json.dumps(variables)]
-    with environment(full_settings):
+    with (
+        environment(full_settings),
+        SHARED_PARSES.around(arguments, target_path, project, variables),
+    ):
         outcome = dbtRunner().invoke(command)
         DuckDBConnectionManager.close_all_connections()
     run = DbtRun(bool(outcome.success), database, target_path)

@@ -22,7 +22,7 @@ import pyarrow
 import snowflake.connector
 from dbt.adapters.snowflake.connections import SnowflakeConnectionManager
 from dbt.cli.main import dbtRunner
-from dbt_runs import PROJECT, DbtRun, environment
+from dbt_runs import PROJECT, SHARED_PARSES, DbtRun, environment
 from fakesnow.cursor import FakeSnowflakeCursor
 from snowflake.connector.errors import Error, ProgrammingError
 from sqlglot import exp
@@ -217,7 +217,10 @@ class SnowflakeEmulator:
         ]  # fmt: skip
         if variables:
             command += ["--vars", json.dumps(variables)]
-        with environment({**account_settings(), **(settings or {})}):
+        with (
+            environment({**account_settings(), **(settings or {})}),
+            SHARED_PARSES.around(arguments, target_path, "snowflake", variables),
+        ):
             outcome = dbtRunner().invoke(command)
         run = DbtRun(bool(outcome.success), workspace / "no_file", target_path)
         if outcome.exception is not None:

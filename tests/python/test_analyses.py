@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from decimal import Decimal
 from functools import cache
@@ -23,7 +24,8 @@ def compiled_sql(database: Path, analysis: str, is_slice: bool, is_named: bool) 
         variables["attempt_id"] = NAMED_ATTEMPT
     run = run_dbt(
         ["compile", "--select", analysis],
-        database.parent,
+        # Beside the build that every test reads: compiling writes, and needs no rows.
+        database.parent / f"analyses_{os.getpid()}",
         raw_path=LOG_SLICE if is_slice else None,
         variables=variables,
     )

@@ -14,6 +14,7 @@ received as (
         source_name,
         received_rows
     from {{ ref('rpt_source_freshness') }}
+    where source_kind = 'requests'
 )
 
 select

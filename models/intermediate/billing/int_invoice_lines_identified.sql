@@ -13,7 +13,7 @@ periods as (
 judged as (
 
     select
-        ranked.*,
+        *,
         document_type = 'credit_memo' and billed_cost > 0 as is_positive_credit,
         case
             when copy_number > 1 then 'duplicate'
@@ -35,7 +35,7 @@ judged as (
 signed as (
 
     select
-        judged.*,
+        *,
         cast(
             case
                 when is_positive_credit and invoice_known_at is not null then -1
@@ -68,7 +68,7 @@ signed as (
 valued as (
 
     select
-        signed.*,
+        *,
         case
             when is_never_in_force then known_from_at
             else greatest(replaced_at, known_from_at)
@@ -88,48 +88,12 @@ valued as (
 
 ),
 
-final as (
+dated as (
 
     select
-        valued.* exclude (
-            provider_id, pricing_mode, account_provider_id, is_account_known,
-            local_period_start, local_charge_start, is_time_readable, own_reason,
-            copy_number, content_number, next_content_at, contents, has_sku, use_key,
-            is_usable, invoice_known_at, final_known_at, next_version_at,
-            contradicted_at, is_positive_credit, is_never_in_force, replaced_at
-        ),
-        coalesce(valued.account_provider_id, valued.provider_id) as provider_id,
-        coalesce(
-            valued.pricing_mode,
-            case when valued.charge_category = 'Usage' then 'on_demand' end
-        ) as pricing_mode,
-        cast(valued.payable_cost * valued.booked_rate as numeric(38, 12))
-            as billed_cost_usd,
-        case
-            when valued.billed_cost is null then 'AMOUNT_PARSE'
-            when valued.booked_rate is null then 'NO_FX_RATE'
-        end as usd_missing_reason,
+        valued.*,
         arrival.posting_month as known_month,
-        replacement.posting_month as replaced_in_month,
-        {{ named_findings({
-            'SIGN_FLIPPED': 'valued.amount_sign = -1',
-            'ORPHAN_CREDIT': "valued.document_type = 'credit_memo'"
-                ~ " and valued.invoice_known_at is null",
-            'UNKNOWN_ACCOUNT': 'not valued.is_account_known',
-            'UNMAPPED_SKU': "valued.charge_category = 'Usage'"
-                ~ " and valued.commitment_id is null"
-                ~ " and coalesce(valued.service_category, 'AI and Machine Learning')"
-                ~ " = 'AI and Machine Learning'"
-                ~ " and (valued.model_id is null or valued.token_class is null)",
-            'TAX_IN_USAGE': "valued.charge_category in ('Usage', 'Purchase') and "
-                ~ matches_pattern(
-                    "lower(coalesce(valued.charge_description, '') || ' '"
-                    ~ " || coalesce(valued.sku_meter, ''))",
-                    "(.*[^a-z])?(tax|vat|gst)([^a-z].*)?"
-                ),
-            'PROVISIONAL_FX': 'valued.is_fx_provisional',
-            'NO_FX_RATE': 'valued.booked_rate is null',
-        }, '|') }} as quality_flags
+        replacement.posting_month as replaced_in_month
     from valued
     left join periods as arrival
         on
@@ -140,6 +104,45 @@ final as (
             valued.known_until_at < cast('9999-12-31' as timestamp)
             and valued.known_until_at > replacement.known_after_at
             and valued.known_until_at <= replacement.known_until_at
+
+),
+
+final as (
+
+    select
+        * exclude (
+            provider_id, pricing_mode, account_provider_id, is_account_known,
+            local_period_start, local_charge_start, is_time_readable, own_reason,
+            copy_number, content_number, next_content_at, contents, has_sku, use_key,
+            is_usable, invoice_known_at, final_known_at, next_version_at,
+            contradicted_at, is_positive_credit, is_never_in_force, replaced_at
+        ),
+        coalesce(account_provider_id, provider_id) as provider_id,
+        coalesce(pricing_mode, case when charge_category = 'Usage' then 'on_demand' end)
+            as pricing_mode,
+        cast(payable_cost * booked_rate as numeric(38, 12)) as billed_cost_usd,
+        case
+            when billed_cost is null then 'AMOUNT_PARSE'
+            when booked_rate is null then 'NO_FX_RATE'
+        end as usd_missing_reason,
+        {{ named_findings({
+            'SIGN_FLIPPED': 'amount_sign = -1',
+            'ORPHAN_CREDIT': "document_type = 'credit_memo' and invoice_known_at is null",
+            'UNKNOWN_ACCOUNT': 'not is_account_known',
+            'UNMAPPED_SKU': "charge_category = 'Usage' and commitment_id is null"
+                ~ " and coalesce(service_category, 'AI and Machine Learning')"
+                ~ " = 'AI and Machine Learning'"
+                ~ " and (model_id is null or token_class is null)",
+            'TAX_IN_USAGE': "charge_category in ('Usage', 'Purchase') and "
+                ~ matches_pattern(
+                    "lower(coalesce(charge_description, '') || ' '"
+                    ~ " || coalesce(sku_meter, ''))",
+                    "(.*[^a-z])?(tax|vat|gst)([^a-z].*)?"
+                ),
+            'PROVISIONAL_FX': 'is_fx_provisional',
+            'NO_FX_RATE': 'booked_rate is null',
+        }, '|') }} as quality_flags
+    from dated
 
 )
 

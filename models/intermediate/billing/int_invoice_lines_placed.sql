@@ -110,7 +110,7 @@ zoned as (
 dated as (
 
     select
-        zoned.*,
+        *,
         cast(date_trunc('month', local_period_start) as date) as billing_month,
         cast(local_charge_start as date) as billing_date,
         cast(date_trunc('month', local_charge_start) as date) as usage_month,

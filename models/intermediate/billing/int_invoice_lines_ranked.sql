@@ -7,7 +7,7 @@ placed as (
 copies as (
 
     select
-        placed.*,
+        *,
         row_number() over (
             partition by invoice_line_id, version_no, record_hash order by ingested_at
         ) as copy_number,
@@ -23,7 +23,7 @@ copies as (
 usable as (
 
     select
-        copies.*,
+        *,
         copy_number = 1 and own_reason is null as is_usable
     from copies
 
@@ -32,7 +32,7 @@ usable as (
 ordered as (
 
     select
-        usable.*,
+        *,
         row_number() over (
             partition by invoice_line_id, version_no, is_usable
             order by ingested_at, record_hash

@@ -30,6 +30,8 @@ known_lines as (
         steps.step_id,
         steps.owners_known_month,
         steps.is_newest,
+        invoice_lines.invoice_line_id,
+        invoice_lines.version_no,
         coalesce(
             invoice_lines.invoice_id,
             'provisional:' || coalesce(invoice_lines.billing_account_id, 'UNKNOWN')

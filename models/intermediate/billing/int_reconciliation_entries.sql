@@ -176,7 +176,7 @@ capacity as (
     ('other_lines', 'invoiced', 'invoiced_usd', 'null'),
 ] -%}
 
-final as (
+named as (
 
     {%- for part, entry, amount, units in entries %}
     select
@@ -200,6 +200,20 @@ final as (
         cast(invoiced_usd as decimal(38, 12)) as amount_usd,
         cast(null as decimal(38, 0)) as units
     from other_lines
+
+),
+
+final as (
+
+    select
+        {{ key | join(',\n        ') }},
+        entry_name,
+        cast(sum(amount_usd) as decimal(38, 12)) as amount_usd,
+        cast(sum(units) as decimal(38, 0)) as units
+    from named
+    group by
+        {{ key | join(',\n        ') }},
+        entry_name
 
 )
 

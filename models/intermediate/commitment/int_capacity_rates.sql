@@ -32,7 +32,9 @@ final as (
             ) as numeric(38, 12)
         ) as rate_cost_usd,
         cast(sum(quantity * throughput_tokens_per_unit_hour) as numeric(38, 6))
-            as rate_weighted_tokens
+            as rate_weighted_tokens,
+        max(billing_date) as billing_date,
+        max(billing_month) as billing_month
     from commitment_hours
     group by pool_id, capacity_hour
 

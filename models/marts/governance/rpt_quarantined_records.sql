@@ -52,7 +52,32 @@ ordered as (
 
 ),
 
--- Contradicting copies are one call: the larger estimate counts, once.
+refused_lines as (
+    select * from {{ ref('int_invoice_lines_identified') }}
+    where line_status = 'quarantined'
+),
+
+refused_ordered as (
+
+    select
+        *,
+        row_number() over (
+            partition by invoice_line_id
+            order by ingested_at, version_no, record_hash
+        ) as payload_number,
+        row_number() over (
+            partition by invoice_line_id
+            order by
+                coalesce(billed_cost_usd, 0) desc,
+                ingested_at asc,
+                version_no asc,
+                record_hash asc
+        ) as estimate_order
+    from refused_lines
+
+),
+
+-- Contradicting copies are one call or one charge: the larger estimate counts, once.
 final as (
 
     select
@@ -79,6 +104,30 @@ final as (
         started_at,
         ingested_at
     from ordered
+
+    union all
+
+    select
+        invoice_line_id as attempt_id,
+        cast(payload_number as bigint) as payload_number,
+        source_name,
+        source_record_id,
+        'UNREGISTERED' as application_id,
+        provider_id,
+        model_id as model_served,
+        quarantine_reason,
+        case when billed_cost_usd is null then 'none' else 'billed' end
+            as estimate_basis,
+        cast(1 as bigint) as rejected_rows,
+        case
+            when estimate_order > 1 then cast(0 as numeric(38, 12))
+            else billed_cost_usd
+        end as estimated_cost_usd,
+        coalesce(cast(charge_period_start as date), cast('1900-01-01' as date))
+            as record_date,
+        charge_period_start as started_at,
+        ingested_at
+    from refused_ordered
 
 )
 

@@ -1,13 +1,13 @@
 with
 
-source as (
-    {{ raw_rows('anthropic_billing', 'cost_report') }}
+cost_report as (
+    select * from {{ ref('stg_anthropic_billing__cost_report') }}
 ),
 
 hashed as (
 
     select
-        source.*,
+        *,
         coalesce(_loaded_at, ending_at) as arrived_at,
         -- The report counts in hundredths of the currency.
         cast(
@@ -24,14 +24,14 @@ hashed as (
             ~ " || '|' || coalesce(description, '')"
             ~ " || '|' || coalesce(inference_geo, '')"
         ) }} as record_id
-    from source
+    from cost_report
 
 ),
 
 fingerprinted as (
 
     select
-        hashed.*,
+        *,
         {{ record_fingerprint(['ending_at', 'currency', 'billed_cost']) }}
             as content_hash
     from hashed
@@ -41,7 +41,7 @@ fingerprinted as (
 first_seen as (
 
     select
-        fingerprinted.*,
+        *,
         min(arrived_at) over (partition by record_id, content_hash) as first_arrived_at
     from fingerprinted
 

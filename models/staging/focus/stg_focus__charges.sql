@@ -64,20 +64,11 @@ cleaned as (
 hashed as (
 
     select
-        cleaned.*,
+        *,
         {{ record_fingerprint(texts + numbers + times) }} as content_hash,
         {{ json_document("coalesce(skupricedetails, '{}')", details) }}
             as details_document,
-        {%- set parts = [] %}
-        {%- for column in identity %}
-            {%- do parts.append("coalesce(" ~ column ~ ", '')") %}
-        {%- endfor %}
-        {%- for column in times %}
-            {%- do parts.append(
-                "coalesce(cast(" ~ epoch_microseconds(column) ~ " as varchar), '')"
-            ) %}
-        {%- endfor %}
-        {{ dbt.hash(parts | join(" || '|' || ")) }} as charge_key
+        {{ dbt.hash(joined_key(identity, times)) }} as charge_key
     from cleaned
 
 ),
@@ -86,7 +77,7 @@ hashed as (
 numbered as (
 
     select
-        hashed.*,
+        *,
         {{ json_columns('details_document', details) }},
         dense_rank() over (
             partition by charge_key, arrived_at order by billedcost, content_hash
@@ -100,7 +91,7 @@ numbered as (
 documented as (
 
     select
-        numbered.* exclude (details_document, charge_key, occurrence),
+        * exclude (details_document, charge_key, occurrence),
         charge_key || '-' || cast(occurrence as varchar) as record_id,
         min(arrived_at) over (
             partition by charge_key, occurrence, content_hash
@@ -124,7 +115,7 @@ documented as (
 final as (
 
     select
-        documented.*,
+        *,
         case
             when meter = 'input tokens' then 'input_uncached'
             when meter = 'output tokens' then 'output'

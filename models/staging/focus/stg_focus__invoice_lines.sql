@@ -8,7 +8,7 @@ charges as (
 versioned as (
 
     select
-        charges.*,
+        *,
         coalesce(
             x_versionno,
             case

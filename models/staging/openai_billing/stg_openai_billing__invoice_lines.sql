@@ -1,13 +1,13 @@
 with
 
-source as (
-    {{ raw_rows('openai_billing', 'costs') }}
+costs as (
+    select * from {{ ref('stg_openai_billing__costs') }}
 ),
 
 typed as (
 
     select
-        source.*,
+        *,
         {{ dbt.dateadd('second', 'start_time', "cast('1970-01-01' as timestamp)") }}
             as bucket_start,
         {{ dbt.dateadd('second', 'end_time', "cast('1970-01-01' as timestamp)") }}
@@ -16,14 +16,14 @@ typed as (
         try_cast(quantity as numeric(38, 12)) as units,
         lower(trim(split_part(coalesce(line_item, ''), ',', 2))) as meter,
         {{ unit_scale('quantity_unit') }} as unit_scale
-    from source
+    from costs
 
 ),
 
 hashed as (
 
     select
-        typed.*,
+        *,
         coalesce(_loaded_at, bucket_end) as arrived_at,
         {{ dbt.hash(
             "coalesce(cast(start_time as varchar), '')"
@@ -41,7 +41,7 @@ hashed as (
 first_seen as (
 
     select
-        hashed.*,
+        *,
         min(arrived_at) over (partition by record_id, content_hash) as first_arrived_at
     from hashed
 
@@ -79,7 +79,7 @@ renamed as (
             when 'output_tokens' then 'output'
         end as token_class,
         case
-            when {{ matches_pattern("coalesce(lower(line_item), '')", '.*[ ,_(]batch.*') }}
+            when {{ matches_pattern('lower(line_item)', '.*[ ,_(]batch.*') }}
                 then 'batch'
         end as pricing_mode,
         quantity_unit as pricing_unit,
