@@ -1,0 +1,120 @@
+"""The ledger over time: what was posted stays posted, whatever becomes known later."""
+
+from __future__ import annotations
+
+import csv
+import shutil
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+from dbt_runs import PROJECT, DbtRun, run_dbt
+
+LEDGER = ["build", "--select", "+fct_cost_lines", "--exclude-resource-type", "unit_test", "test"]
+CLOSE_OF_SEPTEMBER = "2026-10-05 23:59:00"
+COPIED = ["dbt_project.yml", "profiles.yml", "models", "macros", "seeds", "snapshots", "tests/generic"]
+
+
+def posted_until(build: DbtRun, posting_month: str) -> list[tuple[Any, ...]]:
+    """All columns of every ledger line posted up to a period, in the order of their keys."""
+    return build.rows(
+        f"select * from fct_cost_lines where posting_month <= '{posting_month}'"
+        " order by cost_line_id"
+    )
+
+
+@pytest.fixture(scope="module")
+def september_as_published(tmp_path_factory: pytest.TempPathFactory) -> DbtRun:
+    """The ledger as it was built at the close of September."""
+    run = run_dbt(
+        LEDGER, tmp_path_factory.mktemp("september"), variables={"as_of": CLOSE_OF_SEPTEMBER}
+    )
+    assert run.succeeded, run.error or run.failures()
+    return run
+
+
+def test_a_closed_month_reproduces_under_later_data(
+    sample_build: DbtRun, september_as_published: DbtRun
+) -> None:
+    """A price correction, two credits and 30 late calls came after September's close: what its
+    close and those before it posted is the same, row for row and column for column."""
+    published = posted_until(september_as_published, "2026-09-01")
+    assert len(published) > 20
+    assert posted_until(sample_build, "2026-09-01") == published
+
+
+def test_the_as_of_build_knows_nothing_later(september_as_published: DbtRun) -> None:
+    """At the close of September its late calls are missing telemetry, and nothing is posted in
+    October yet but what October itself has used so far."""
+    assert september_as_published.rows(
+        "select cost_center_id, sum(amount_usd) from fct_cost_lines"
+        " where usage_month = '2026-09-01' and billing_account_id = 'aurora-a'"
+        " and line_side = 'consumer' group by 1 order by 1"
+    ) == [("2100", Decimal("48.11")), ("UNALLOCATED", Decimal("1.62"))]
+    assert (
+        september_as_published.value(
+            "select count(*) from fct_cost_lines where posting_month > usage_month"
+        )
+        == 0
+    )
+
+
+def test_postings_of_a_month_add_up_to_its_newest_value(sample_build: DbtRun) -> None:
+    """Nothing is lost between the steps: all postings together are the newest value."""
+    assert (
+        sample_build.rows(
+            """
+            with posted as (
+                select usage_month, invoice_id, cost_center_id, sum(amount_usd) as amount_usd
+                from fct_cost_lines where line_side <> 'provider_clearing' group by all
+            ), newest as (
+                select steps.usage_month, bill_id as invoice_id, cost_center_id,
+                    sum(amount_usd) as amount_usd
+                from int_ledger_values join int_value_steps as steps using (step_id)
+                where steps.is_newest group by all
+            )
+            select * from posted full join newest
+                using (usage_month, invoice_id, cost_center_id)
+            where coalesce(posted.amount_usd, 0) <> coalesce(newest.amount_usd, 0)
+            """
+        )
+        == []
+    )
+
+
+def test_a_backdated_owner_re_charges_only_where_the_rule_says_so(
+    sample_build: DbtRun, tmp_path: Path
+) -> None:
+    """The owner of the project that went past the gateway was recorded after October's close."""
+    late = "select count(*) from fct_cost_lines where posting_month = '2026-11-01'"
+    assert sample_build.value(late) == 0
+
+    project = tmp_path / "project"
+    for name in COPIED:
+        source = PROJECT / name
+        (project / name).parent.mkdir(parents=True, exist_ok=True)
+        if source.is_dir():
+            shutil.copytree(source, project / name)
+        else:
+            shutil.copy(source, project / name)
+    rules = project / "seeds" / "company" / "allocation_rules.csv"
+    with rules.open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    for row in rows:
+        if row["pool_name"] == "inference":
+            row["restate_ownership"] = "true"
+    with rules.open("w", newline="") as file:
+        writer = csv.DictWriter(file, rows[0], lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
+    restated = run_dbt(LEDGER, tmp_path / "run", project=project)
+    assert restated.succeeded, restated.error or restated.failures()
+    assert restated.rows(
+        "select cost_center_id, amount_usd, restatement_cause, line_type from fct_cost_lines"
+        " where posting_month = '2026-11-01' order by 1"
+    ) == [
+        ("3100", Decimal("144"), "ownership_change", "prior_period"),
+        ("UNATTRIBUTED", Decimal("-144"), "ownership_change", "prior_period"),
+    ]
+    assert posted_until(restated, "2026-10-01") == posted_until(sample_build, "2026-10-01")
