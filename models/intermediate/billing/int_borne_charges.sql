@@ -8,6 +8,11 @@ metered_charges as (
 
 rated_shares as (
     select * from {{ ref('int_rated_shares_monthly') }}
+    where not is_spill
+),
+
+spill_shares as (
+    select * from {{ ref('int_spill_shares_monthly') }}
 ),
 
 capacity_charges as (
@@ -18,15 +23,45 @@ bill_lines as (
     select * from {{ ref('int_bill_line_charges') }}
 ),
 
+shares as (
+
+    select
+        step_id,
+        billing_account_id,
+        billing_month,
+        model_id,
+        price_mode,
+        is_spill,
+        application_id,
+        contributing_team_id,
+        cost_center_id,
+        weight
+    from rated_shares
+    union all
+    select
+        step_id,
+        billing_account_id,
+        billing_month,
+        model_id,
+        price_mode,
+        true as is_spill,
+        application_id,
+        contributing_team_id,
+        cost_center_id,
+        weight
+    from spill_shares
+
+),
+
 total_weights as (
 
     select
-        rated_shares.*,
+        shares.*,
         sum(weight) over (
             partition by
                 step_id, billing_account_id, billing_month, model_id, price_mode
         ) as total_weight
-    from rated_shares
+    from shares
 
 ),
 

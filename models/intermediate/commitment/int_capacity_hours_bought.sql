@@ -20,6 +20,7 @@ pool_hours as (
         pool_id,
         capacity_hour,
         known_month,
+        max(billing_time_zone) as billing_time_zone,
         max(billing_date) as billing_date,
         max(billing_month) as billing_month,
         max(provider_id) as provider_id,

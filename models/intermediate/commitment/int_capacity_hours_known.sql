@@ -82,6 +82,8 @@ final as (
             as capacity_units,
         units_after - units_before as used_units,
         case when is_due then units_bought - units_after else 0 end as unused_units,
+        case when is_due then weighted_tokens_bought - drawn_until_tokens else 0 end
+            as unused_weighted_tokens,
         case when is_due then bought_cost_usd else cost_after_usd end - cost_before_usd
             as capacity_cost_usd,
         cost_after_usd - cost_before_usd as used_cost_usd,

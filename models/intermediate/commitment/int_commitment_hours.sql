@@ -73,6 +73,7 @@ final as (
                 )
         end as capacity_cost_usd,
         capacity_hour,
+        billing_time_zone,
         billing_date,
         cast({{ dbt.date_trunc('month', 'billing_date') }} as date) as billing_month
     from hours
