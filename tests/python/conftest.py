@@ -13,7 +13,7 @@ from dbt_runs import PROJECT, SHARED_PARSES, DbtRun, run_dbt
 from filelock import FileLock
 
 STORIES = pytest.StashKey[dict[str, list[str]]]()
-# Unit tests bring their own rows: the build of the sample company has run them already.
+# Unit tests bring their own rows: test_unit_tests.py runs them, once.
 BUILD_WITHOUT_UNIT_TESTS = ["build", "--exclude-resource-type", "unit_test"]
 LOG_SLICE = PROJECT / "tests" / "fixtures" / "litellm"
 
@@ -51,7 +51,11 @@ def built_once(shared_folder: Path, name: str, build: Callable[[Path], DbtRun]) 
 @pytest.fixture(scope="session")
 def sample_build(shared_folder: Path) -> DbtRun:
     """`dbt build` of the sample company; the test that asks for it first pays for it."""
-    return built_once(shared_folder, "sample", lambda workspace: run_dbt(["build"], workspace))
+
+    def build(workspace: Path) -> DbtRun:
+        return run_dbt(BUILD_WITHOUT_UNIT_TESTS, workspace, writes_manifest=True)
+
+    return built_once(shared_folder, "sample", build)
 
 
 @pytest.fixture(scope="session")

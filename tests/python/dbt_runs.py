@@ -83,10 +83,8 @@ class DbtRun:
     def read(cls, path: Path) -> DbtRun:
         """A run that `write` kept."""
         content = json.loads(path.read_text())
-        return cls(
-            **content
-            | {name: Path(content[name]) for name in ("database", "target_path")}
-        )
+        paths = {name: Path(content[name]) for name in ("database", "target_path")}
+        return cls(**content | paths)
 
 
 @contextmanager
@@ -142,12 +140,14 @@ def run_dbt(
     variables: dict[str, Any] | None = None,
     settings: dict[str, str | None] | None = None,
     project: Path = PROJECT,
+    writes_manifest: bool = False,
 ) -> DbtRun:
     """Runs `dbt <arguments>` on the project with its database, target and logs under `workspace`.
 
     `raw_path` is the folder of raw files (default: the sample company), `variables` become --vars,
-    `settings` are environment variables for the run. Never raises on a failing build: look at the
-    returned DbtRun.
+    `settings` are environment variables for the run; `writes_manifest` leaves manifest.json behind,
+    which takes longer than many a model. Never raises on a failing build: look at the returned
+    DbtRun.
     """
     workspace.mkdir(parents=True, exist_ok=True)
     database = workspace / "ai_finops.duckdb"
@@ -162,6 +162,7 @@ def run_dbt(
     }
     command = [
         "--quiet",
+        "--write-json" if writes_manifest else "--no-write-json",
         *arguments,
         "--project-dir", str(project),
         "--profiles-dir", str(project),

@@ -81,6 +81,9 @@ def _in_duckdb(node: exp.Expr) -> exp.Expr:
         # Snowflake's is a signed 64-bit number, DuckDB's an unsigned one.
         half = exp.BitwiseRightShift(this=node.copy(), expression=exp.Literal.number(1))
         return exp.cast(half, "bigint")
+    if name in ("try_to_timestamp_ntz", "try_to_timestamp_tz"):
+        kind = "timestamp" if name.endswith("ntz") else "timestamptz"
+        return exp.TryCast(this=arguments[0], to=exp.DataType.build(kind))
     if name == "as_object":
         is_object = _call("json_type", arguments[0]).eq("OBJECT")
         return exp.case().when(is_object, arguments[0].copy())

@@ -14,7 +14,7 @@ from typing import Any
 
 import duckdb
 import pytest
-from conftest import LOG_SLICE
+from conftest import BUILD_WITHOUT_UNIT_TESTS, LOG_SLICE
 from dbt_runs import DbtRun, run_dbt
 from raw_files import (
     BUILD,
@@ -145,7 +145,7 @@ class Dirty:
 
 @pytest.fixture(scope="module")
 def dirty(tmp_path_factory: pytest.TempPathFactory) -> Dirty:
-    """`dbt build` with all tests of a log with every kind of bad row, in three files."""
+    """`dbt build` with all data tests of a log with every kind of bad row, in three files."""
     workspace = tmp_path_factory.mktemp("dirty")
     raw_path = workspace / "raw"
     text_counts = SPEND_LOG_TYPES | {"prompt_tokens": "varchar", "completion_tokens": "varchar"}
@@ -169,7 +169,9 @@ def dirty(tmp_path_factory: pytest.TempPathFactory) -> Dirty:
         text_counts | more,
         part="_2026_11",
     )
-    run = run_dbt(["build"], workspace, raw_path=raw_path, variables=LITELLM_ONLY)
+    run = run_dbt(
+        BUILD_WITHOUT_UNIT_TESTS, workspace, raw_path=raw_path, variables=LITELLM_ONLY
+    )
     return Dirty(run, raw_path, workspace)
 
 

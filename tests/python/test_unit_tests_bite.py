@@ -1,7 +1,7 @@
 """Every unit test of a money rule fails when its rule is broken.
 
 Each case changes one piece of SQL in a copy of the project and expects the unit test that states
-the rule to fail. A case whose text is no longer in the project fails too: the rule has moved, and
+the rule to fail; test_unit_tests.py sees the same unit tests pass on the SQL as it is. A case whose text is no longer in the project fails too: the rule has moved, and
 so must the case.
 """
 
@@ -12,7 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from dbt_runs import PROJECT, SAMPLE_DATA, DbtRun, run_dbt
+import yaml
+from dbt_runs import PROJECT, DbtRun, run_dbt
+from raw_files import copy_project
 
 STAGING = "models/staging/litellm/stg_litellm__requests.sql"
 REQUESTS = "models/intermediate/requests/"
@@ -174,8 +176,8 @@ BROKEN_RULES = (
     BrokenRule(
         "a meter without a price is left out of the sum",
         RATING + "int_meter_costs.sql",
-        "when count(*) = count(contracted_cost_usd)",
-        "when count(contracted_cost_usd) > 0",
+        "when count(priced.meter) = count(priced.{{ purpose }}_cost_usd)",
+        "when count(priced.{{ purpose }}_cost_usd) > 0",
         "meters_cost_units_times_the_price_of_their_own_quantity",
     ),
     BrokenRule(
@@ -248,76 +250,58 @@ class ProjectCopy:
     project: Path
     workspace: Path
 
-    def unit_test_results(self, names: set[str]) -> dict[str, str]:
+    def statuses(self, names: list[str]) -> dict[str, str]:
         """Runs the unit tests of these names: status by name. Fails where dbt stops before."""
-        run = run_dbt(["test", "--select", *sorted(names)], self.workspace, project=self.project)
+        run = run_dbt(["test", "--select", *names], self.workspace, project=self.project)
         assert run.error == "" and run.statuses, run.error or "no unit test was found"
         return {unique_id.split(".")[3]: status for unique_id, status in run.statuses.items()}
 
-    def results_when_broken(self, rules: list[BrokenRule]) -> dict[str, str]:
-        """Breaks the rules together, runs their unit tests, and mends the files again."""
-        originals = {rule.file: (self.project / rule.file).read_text() for rule in rules}
-        for rule in rules:
-            changed = originals[rule.file].replace(rule.text, rule.changed_text)
-            (self.project / rule.file).write_text(changed)
+    def results_of_models(self, rules: list[BrokenRule]) -> dict[str, str]:
+        """Status by rule, each on its own broken copy of the model that stands beside it.
+
+        A copy has one unit test, the one that must notice; so all rules need one run of dbt.
+        """
+        names = {}
+        for number, rule in enumerate(rules):
+            path = self.project / rule.file
+            broken_model = f"{path.stem}__broken_{number}"
+            names[rule.name] = f"{rule.unit_test}__broken_{number}"
+            broken_text = path.read_text().replace(rule.text, rule.changed_text)
+            path.with_stem(broken_model).write_text(broken_text)
+            (unit_test,) = (
+                unit_test
+                for unit_test in yaml.safe_load(path.with_suffix(".yml").read_text())["unit_tests"]
+                if unit_test["name"] == rule.unit_test
+            )
+            unit_test |= {"name": names[rule.name], "model": broken_model}
+            path.with_name(f"{broken_model}.yml").write_text(
+                yaml.safe_dump({"unit_tests": [unit_test]})
+            )
+        by_test = self.statuses(list(names.values()))
+        return {rule: by_test[name] for rule, name in names.items()}
+
+    def result_of_macro(self, rule: BrokenRule) -> str:
+        """Status of a rule in a macro, which every model shares: it is broken and mended again."""
+        path = self.project / rule.file
+        original = path.read_text()
+        path.write_text(original.replace(rule.text, rule.changed_text))
         try:
-            return self.unit_test_results({rule.unit_test for rule in rules})
+            return self.statuses([rule.unit_test])[rule.unit_test]
         finally:
-            for name, text in originals.items():
-                (self.project / name).write_text(text)
-
-
-def rounds_of(rules: tuple[BrokenRule, ...]) -> list[list[BrokenRule]]:
-    """Rules that can be broken together: one per model, as unit tests see no other model's SQL.
-
-    A macro serves several models, so each has a round of its own.
-    """
-    rounds: list[list[BrokenRule]] = []
-    for rule in rules:
-        free = [
-            together
-            for together in rounds
-            if not rule.file.startswith("macros/")
-            and not any(other.file == rule.file for other in together)
-            and not together[0].file.startswith("macros/")
-        ]
-        if free:
-            free[0].append(rule)
-        else:
-            rounds.append([rule])
-    return rounds
+            path.write_text(original)
 
 
 @pytest.fixture(scope="module")
-def project_copy(tmp_path_factory: pytest.TempPathFactory, sample_build: DbtRun) -> ProjectCopy:
-    """The copy, with the sample company's database."""
+def results(tmp_path_factory: pytest.TempPathFactory, sample_build: DbtRun) -> dict[str, str]:
+    """Status of each broken rule's unit test, by the rule's name."""
     folder = tmp_path_factory.mktemp("bite")
-    shutil.copytree(
-        PROJECT,
-        folder / "project",
-        ignore=shutil.ignore_patterns(
-            ".*", "*.duckdb*", "logs", "published", "python", "sample_data", "target"
-        ),
-    )
-    (folder / "project" / "sample_data").symlink_to(SAMPLE_DATA)
     (folder / "workspace").mkdir()
     shutil.copy(sample_build.database, folder / "workspace" / "ai_finops.duckdb")
-    return ProjectCopy(folder / "project", folder / "workspace")
-
-
-@pytest.fixture(scope="module")
-def results(project_copy: ProjectCopy) -> dict[str, str]:
-    """Status of each broken rule's unit test, by the rule's name."""
-    found: dict[str, str] = {}
-    for together in rounds_of(BROKEN_RULES):
-        by_test = project_copy.results_when_broken(together)
-        found.update({rule.name: by_test[rule.unit_test] for rule in together})
-    return found
-
-
-def test_the_unit_tests_hold_on_the_project_as_it_is(project_copy: ProjectCopy) -> None:
-    names = {rule.unit_test for rule in BROKEN_RULES}
-    assert project_copy.unit_test_results(names) == dict.fromkeys(names, "pass")
+    copy = ProjectCopy(copy_project(folder / "project"), folder / "workspace")
+    in_macros = [rule for rule in BROKEN_RULES if rule.file.startswith("macros/")]
+    found = {rule.name: copy.result_of_macro(rule) for rule in in_macros}
+    in_models = [rule for rule in BROKEN_RULES if rule not in in_macros]
+    return found | copy.results_of_models(in_models)
 
 
 @pytest.mark.parametrize("rule", BROKEN_RULES, ids=lambda rule: rule.name.replace(" ", "_"))

@@ -20,8 +20,10 @@ free_deployments as (
 ),
 
 card_rows as (
-    select * from {{ ref('dim_price_card_rows') }}
-    where price_purpose = 'contracted'
+    select * from {{ ref('int_price_card_rows') }}
+    where
+        price_purpose = 'contracted'
+        and known_until_month = cast('9999-12-01' as date)
 ),
 
 contract_prices as (

@@ -37,6 +37,10 @@ capacity_charges as (
     where capacity_charges.line_type <> 'prepaid'
 ),
 
+bypassed as (
+    select * from {{ ref('int_bypassed_usage') }}
+),
+
 -- Rated by the calendar of UTC, billed by the account's: the two months differ by timing.
 rated_by_utc_month as (
 
@@ -66,53 +70,6 @@ compared as (
         sum(rounding_usd) as rounding_usd
     from residuals
     group by {{ key | join(', ') }}
-
-),
-
-bypassed as (
-
-    select
-        billing_account_id,
-        billing_month,
-        model_id,
-        pricing_mode,
-        coalesce(token_class, 'NONE') as token_class,
-        case when count(*) = count(consumed_units) then sum(consumed_units) end
-            as billed_units,
-        sum(billed_cost_usd) as invoiced_usd
-    from bill_lines
-    where line_kind = 'bypass'
-    group by
-        billing_account_id,
-        billing_month,
-        model_id,
-        pricing_mode,
-        coalesce(token_class, 'NONE')
-
-),
-
--- Quantity that went past the gateway at the card's price; what the bill asks beyond it
--- is a difference of price.
-bypassed_at_card as (
-
-    select
-        bypassed.*,
-        coalesce(
-            {{ scaled_usd(
-                'residuals.rated_at_booked_rate_usd',
-                'bypassed.billed_units',
-                'residuals.rated_units',
-            ) }},
-            bypassed.invoiced_usd
-        ) as bypass_usd
-    from bypassed
-    left join residuals
-        on
-            bypassed.billing_account_id = residuals.billing_account_id
-            and bypassed.billing_month = residuals.billing_month
-            and bypassed.model_id = residuals.model_id
-            and bypassed.pricing_mode = residuals.price_mode
-            and bypassed.token_class = residuals.token_class
 
 ),
 
@@ -168,9 +125,9 @@ capacity as (
     ('compared', 'price', 'price_usd', 'null'),
     ('compared', 'fx', 'fx_usd', 'null'),
     ('compared', 'rounding', 'rounding_usd', 'null'),
-    ('bypassed_at_card', 'invoiced', 'invoiced_usd', 'billed_units'),
-    ('bypassed_at_card', 'bypass', 'bypass_usd', 'null'),
-    ('bypassed_at_card', 'price', 'invoiced_usd - bypass_usd', 'null'),
+    ('bypassed', 'invoiced', 'invoiced_usd', 'billed_units'),
+    ('bypassed', 'bypass', 'bypass_usd', 'null'),
+    ('bypassed', 'price', 'invoiced_usd - bypass_usd', 'null'),
     ('capacity', 'rated', 'rated_usd', 'null'),
     ('capacity', 'fixed_fee', '-rated_usd', 'null'),
     ('other_lines', 'invoiced', 'invoiced_usd', 'null'),
