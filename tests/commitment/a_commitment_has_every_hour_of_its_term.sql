@@ -5,11 +5,11 @@ hours as (
 
     select
         commitment_id,
-        term_start_at,
+        valid_from_at,
         known_from_at,
         count(*) as hours
     from {{ ref('int_commitment_hours') }}
-    group by commitment_id, term_start_at, known_from_at
+    group by commitment_id, valid_from_at, known_from_at
 
 ),
 
@@ -17,18 +17,19 @@ final as (
 
     select
         commitments.commitment_id,
-        commitments.term_start_at,
+        commitments.serves_from_at,
         hours.hours
     from {{ ref('int_commitments_known') }} as commitments
     left join hours
         on
             commitments.commitment_id = hours.commitment_id
-            and commitments.term_start_at = hours.term_start_at
+            and commitments.valid_from_at = hours.valid_from_at
             and commitments.known_from_at = hours.known_from_at
     where
         commitments.commitment_type <> 'spend_commitment'
+        and commitments.serves_from_at < commitments.serves_until_at
         and coalesce(hours.hours, 0) <> {{ dbt.datediff(
-            'commitments.term_start_at', 'commitments.term_end_at', 'hour'
+            'commitments.serves_from_at', 'commitments.serves_until_at', 'hour'
         ) }}
 
 )

@@ -110,18 +110,20 @@ def split_cents(total: int, weights: Sequence[tuple[Key, Fraction]]) -> dict[Key
     Lines above and below zero are split apart from each other: the negative side keeps its own
     rounded sum, the positive side takes the rest.
     """
-    scale = lcm(*(weight.denominator for _, weight in weights)) if weights else 1
-    integers = [(key, int(weight * scale)) for key, weight in weights]
+    scale = lcm(*(weight.denominator for _, weight in weights))
+    integers = [(key, int(weight * scale)) for key, weight in weights if weight]
+    above = [(key, weight) for key, weight in integers if weight > 0]
     below = [(key, -weight) for key, weight in integers if weight < 0]
-    above = [(key, weight) for key, weight in integers if weight >= 0]
-    negative = total
-    if any(weight for _, weight in above):
-        negative = int(as_cents(Fraction(-sum(weight for _, weight in below), scale)) * 100)
+    if not (above and below):
+        sides = [(total, above or below)]
+    else:
+        lost = Fraction(-sum(weight for _, weight in below), scale)
+        negative = int(as_cents(lost) * 100)
+        sides = [(negative, below), (total - negative, above)]
     cents: dict[Key, int] = {}
-    if below:
-        cents.update(largest_remainder(negative, below))
-    if above and any(weight for _, weight in above):
-        cents.update(largest_remainder(total - (negative if below else 0), above))
+    for part, members in sides:
+        if members:
+            cents.update(largest_remainder(part, members))
     return cents
 
 
@@ -135,8 +137,7 @@ def post_bill(total: Fraction, charges: Iterable[Charge]) -> dict[Line, int]:
         exact[charge.line] += charge.amount
     if sum(exact.values(), Fraction(0)) != total:
         raise ArithmeticError(f"charges of {sum(exact.values())} for a bill of {total}")
-    weights = sorted((line, amount) for line, amount in exact.items() if amount != 0)
-    return split_cents(int(as_cents(total) * 100), weights)
+    return split_cents(int(as_cents(total) * 100), sorted(exact.items()))
 
 
 def credit_bearers(

@@ -110,7 +110,9 @@ class SharedParses:
     folder: Path | None = None
 
     @contextmanager
-    def around(self, arguments: list[str], target_path: Path, *circumstances: Any) -> Iterator[None]:
+    def around(
+        self, arguments: list[str], target_path: Path, *circumstances: Any
+    ) -> Iterator[None]:
         """Gives a run the parse of an earlier one in the same circumstances, and keeps its own."""
         if self.folder is None or "--no-partial-parse" in arguments:
             yield

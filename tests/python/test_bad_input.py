@@ -169,9 +169,7 @@ def dirty(tmp_path_factory: pytest.TempPathFactory) -> Dirty:
         text_counts | more,
         part="_2026_11",
     )
-    run = run_dbt(
-        BUILD_WITHOUT_UNIT_TESTS, workspace, raw_path=raw_path, variables=LITELLM_ONLY
-    )
+    run = run_dbt(BUILD_WITHOUT_UNIT_TESTS, workspace, raw_path=raw_path, variables=LITELLM_ONLY)
     return Dirty(run, raw_path, workspace)
 
 

@@ -1,14 +1,15 @@
 """Every unit test of a money rule fails when its rule is broken.
 
-Each case changes one piece of SQL in a copy of the project and expects the unit test that states
-the rule to fail; test_unit_tests.py sees the same unit tests pass on the SQL as it is. A case whose text is no longer in the project fails too: the rule has moved, and
-so must the case.
+Each case changes one piece of SQL in a copy of a model, or of a macro, and expects the unit test
+that states the rule to fail there; test_unit_tests.py sees it pass on the SQL as it is. A case
+whose text is no longer in the project fails too: the rule has moved, and so must the case.
 """
 
 from __future__ import annotations
 
+import re
 import shutil
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
@@ -243,65 +244,66 @@ BROKEN_RULES = (
 )
 
 
-@dataclass(frozen=True)
-class ProjectCopy:
-    """A copy of the project to break, and a workspace with a built database for its unit tests."""
+def renamed_macros(text: str, macros: list[str], suffix: str) -> str:
+    """SQL that calls, or defines, these macros under other names."""
+    return re.sub(rf"\b({'|'.join(macros)})\(", rf"\1{suffix}(", text)
 
-    project: Path
-    workspace: Path
 
-    def statuses(self, names: list[str]) -> dict[str, str]:
-        """Runs the unit tests of these names: status by name. Fails where dbt stops before."""
-        run = run_dbt(["test", "--select", *names], self.workspace, project=self.project)
-        assert run.error == "" and run.statuses, run.error or "no unit test was found"
-        return {unique_id.split(".")[3]: status for unique_id, status in run.statuses.items()}
+def add_broken_model(project: Path, rule: BrokenRule, suffix: str) -> str:
+    """Adds a copy of the model that breaks the rule, with no unit test but the rule's own.
 
-    def results_of_models(self, rules: list[BrokenRule]) -> dict[str, str]:
-        """Status by rule, each on its own broken copy of the model that stands beside it.
+    A rule in a macro is broken in a copy of its macros, which the copy of the model then calls.
+    Returns the name of the copied unit test.
+    """
+    (tested,) = (
+        path
+        for path in project.glob("models/**/*.yml")
+        if f"  - name: {rule.unit_test}\n" in path.read_text()
+    )
+    model = tested.with_suffix(".sql")
+    broken_text = (project / rule.file).read_text().replace(rule.text, rule.changed_text)
+    if rule.file.startswith("macros/"):
+        macros = re.findall(r"{%-? macro (\w+)\(", broken_text)
+        broken_macros = (project / rule.file).with_stem(f"{Path(rule.file).stem}{suffix}")
+        broken_macros.write_text(renamed_macros(broken_text, macros, suffix))
+        broken_text = renamed_macros(model.read_text(), macros, suffix)
+    model.with_stem(model.stem + suffix).write_text(broken_text)
+    (unit_test,) = (
+        unit_test
+        for unit_test in yaml.safe_load(tested.read_text())["unit_tests"]
+        if unit_test["name"] == rule.unit_test
+    )
+    unit_test |= {"name": rule.unit_test + suffix, "model": model.stem + suffix}
+    tested.with_stem(tested.stem + suffix).write_text(yaml.safe_dump({"unit_tests": [unit_test]}))
+    return unit_test["name"]
 
-        A copy has one unit test, the one that must notice; so all rules need one run of dbt.
-        """
-        names = {}
-        for number, rule in enumerate(rules):
-            path = self.project / rule.file
-            broken_model = f"{path.stem}__broken_{number}"
-            names[rule.name] = f"{rule.unit_test}__broken_{number}"
-            broken_text = path.read_text().replace(rule.text, rule.changed_text)
-            path.with_stem(broken_model).write_text(broken_text)
-            (unit_test,) = (
-                unit_test
-                for unit_test in yaml.safe_load(path.with_suffix(".yml").read_text())["unit_tests"]
-                if unit_test["name"] == rule.unit_test
-            )
-            unit_test |= {"name": names[rule.name], "model": broken_model}
-            path.with_name(f"{broken_model}.yml").write_text(
-                yaml.safe_dump({"unit_tests": [unit_test]})
-            )
-        by_test = self.statuses(list(names.values()))
-        return {rule: by_test[name] for rule, name in names.items()}
 
-    def result_of_macro(self, rule: BrokenRule) -> str:
-        """Status of a rule in a macro, which every model shares: it is broken and mended again."""
-        path = self.project / rule.file
-        original = path.read_text()
-        path.write_text(original.replace(rule.text, rule.changed_text))
-        try:
-            return self.statuses([rule.unit_test])[rule.unit_test]
-        finally:
-            path.write_text(original)
+# One rule of each file, left whole: the copy itself breaks nothing.
+UNBROKEN_RULES = tuple(
+    replace(rule, name=f"unbroken: {rule.name}", changed_text=rule.text)
+    for rule in {rule.file: rule for rule in BROKEN_RULES}.values()
+)
 
 
 @pytest.fixture(scope="module")
 def results(tmp_path_factory: pytest.TempPathFactory, sample_build: DbtRun) -> dict[str, str]:
-    """Status of each broken rule's unit test, by the rule's name."""
+    """Status of the unit test of each rule's copy, by the rule's name; dbt runs once for all."""
     folder = tmp_path_factory.mktemp("bite")
+    project = copy_project(folder / "project")
+    names = {
+        rule.name: add_broken_model(project, rule, f"__broken_{number}")
+        for number, rule in enumerate(BROKEN_RULES + UNBROKEN_RULES)
+    }
     (folder / "workspace").mkdir()
     shutil.copy(sample_build.database, folder / "workspace" / "ai_finops.duckdb")
-    copy = ProjectCopy(copy_project(folder / "project"), folder / "workspace")
-    in_macros = [rule for rule in BROKEN_RULES if rule.file.startswith("macros/")]
-    found = {rule.name: copy.result_of_macro(rule) for rule in in_macros}
-    in_models = [rule for rule in BROKEN_RULES if rule not in in_macros]
-    return found | copy.results_of_models(in_models)
+    run = run_dbt(["test", "--select", *names.values()], folder / "workspace", project=project)
+    assert run.error == "", run.error
+    statuses = {unique_id.split(".")[3]: status for unique_id, status in run.statuses.items()}
+    return {rule: statuses[name] for rule, name in names.items()}
+
+
+def test_a_copy_that_breaks_nothing_passes(results: dict[str, str]) -> None:
+    assert {results[rule.name] for rule in UNBROKEN_RULES} == {"pass"}
 
 
 @pytest.mark.parametrize("rule", BROKEN_RULES, ids=lambda rule: rule.name.replace(" ", "_"))

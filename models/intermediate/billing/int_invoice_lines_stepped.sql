@@ -4,9 +4,7 @@ with
 
 invoice_lines as (
     select * from {{ ref('int_invoice_lines_identified') }}
-    where
-        line_status in ('final', 'superseded')
-        and billed_cost_usd is not null
+    where billed_cost_usd is not null
 ),
 
 steps as (
@@ -23,7 +21,8 @@ commitments as (
     where {{ is_known('recorded_at') }}
 ),
 
--- Lines in force as far as the step knows.
+-- Lines in force as far as the step knows. Copies and refused lines were never in force:
+-- they count as replaced in the period in which they came.
 known_lines as (
 
     select

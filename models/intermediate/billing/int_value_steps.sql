@@ -25,7 +25,7 @@ invoice_lines as (
         known_month,
         replaced_in_month
     from {{ ref('int_invoice_lines_identified') }}
-    where line_status in ('final', 'superseded')
+    where replaced_in_month is null or replaced_in_month > known_month
 ),
 
 price_versions as (

@@ -85,15 +85,15 @@ ranked as (
     select
         *,
         row_number() over (
-            partition by commitment_id, term_start_at, known_from_at
+            partition by commitment_id, valid_from_at, known_from_at
             order by date_remainder desc, billing_date asc
         ) as remainder_rank,
         row_number() over (
-            partition by commitment_id, term_start_at, known_from_at
+            partition by commitment_id, valid_from_at, known_from_at
             order by billing_date
         ) as date_rank,
         spread_cents - sum(date_cents) over (
-            partition by commitment_id, term_start_at, known_from_at
+            partition by commitment_id, valid_from_at, known_from_at
         ) as cents_left
     from shared
 

@@ -32,13 +32,13 @@ months as (
     select
         pool_id,
         commitment_id,
-        term_start_at,
+        valid_from_at,
         known_from_at,
         billing_month,
         min(capacity_hour) as first_hour,
         max(capacity_hour) as last_hour
     from commitment_hours
-    group by pool_id, commitment_id, term_start_at, known_from_at, billing_month
+    group by pool_id, commitment_id, valid_from_at, known_from_at, billing_month
 
 ),
 
@@ -75,7 +75,7 @@ termed as (
     inner join commitments
         on
             months.commitment_id = commitments.commitment_id
-            and months.term_start_at = commitments.term_start_at
+            and months.valid_from_at = commitments.valid_from_at
             and months.known_from_at = commitments.known_from_at
 
 ),

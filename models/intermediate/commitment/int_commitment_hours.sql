@@ -25,10 +25,32 @@ hours as (
                 dbt.dateadd('second', -1, 'commitment_days.starts_at')
             )) }} as timestamp
         ) as capacity_hour,
-        cast(date_spread_usd * 1000000000000 as decimal(38, 0)) as spread_parts
+        cast(commitment_days.date_spread_usd * 1000000000000 as decimal(38, 0))
+            as spread_parts
     from commitment_days
     inner join positions
-        on positions.generated_number <= commitment_days.hours_of_date
+        on commitment_days.hours_of_date >= positions.generated_number
+
+),
+
+-- A version recorded later takes over the hours for which it speaks.
+believed as (
+
+    select
+        *,
+        least(
+            known_until_at,
+            coalesce(
+                lead(known_from_at) over (
+                    partition by commitment_id, capacity_hour order by known_from_at
+                ),
+                known_until_at
+            )
+        ) as believed_until_at
+    from hours
+    where
+        capacity_hour >= serves_from_at
+        and capacity_hour < serves_until_at
 
 ),
 
@@ -37,9 +59,10 @@ final as (
     select
         commitment_id,
         pool_id,
+        valid_from_at,
         known_from_at,
-        known_until_at,
-        is_in_force,
+        believed_until_at as known_until_at,
+        believed_until_at >= cast('9999-12-31' as timestamp) as is_in_force,
         provider_id,
         model_id,
         commitment_type,
@@ -76,7 +99,7 @@ final as (
         billing_time_zone,
         billing_date,
         cast({{ dbt.date_trunc('month', 'billing_date') }} as date) as billing_month
-    from hours
+    from believed
 
 )
 

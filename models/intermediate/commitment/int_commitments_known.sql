@@ -9,48 +9,41 @@ billing_accounts as (
     {{ latest_rows(ref('billing_accounts'), 'billing_account_id') }}
 ),
 
--- A row recorded later replaces every earlier row of the commitment whose term it
--- touches, as a whole: so each row in force amortizes its own price over its own term.
-replacements as (
-
-    select
-        commitments.commitment_id,
-        commitments.term_start_at,
-        commitments.recorded_at,
-        min(later_rows.recorded_at) as replaced_at
-    from commitments
-    inner join commitments as later_rows
-        on
-            commitments.commitment_id = later_rows.commitment_id
-            and commitments.recorded_at < later_rows.recorded_at
-            and commitments.term_start_at < later_rows.term_end_at
-            and commitments.term_end_at > later_rows.term_start_at
-    group by
-        commitments.commitment_id,
-        commitments.term_start_at,
-        commitments.recorded_at
-
-),
-
-final as (
+versions as (
 
     select
         commitments.*,
-        coalesce(billing_accounts.billing_time_zone, 'UTC') as billing_time_zone,
-        commitments.commitment_type
-        in ('provisioned_units', 'self_hosted_gpu') as is_hourly_capacity,
-        commitments.recorded_at as known_from_at,
-        coalesce(replacements.replaced_at, cast('9999-12-31' as timestamp))
-            as known_until_at,
-        replacements.replaced_at is null as is_in_force
+        lead(recorded_at) over (
+            partition by commitment_id, valid_from_at order by recorded_at
+        ) as replaced_at,
+        min(valid_from_at) over (partition by commitment_id, term_start_at)
+            as first_valid_from_at
     from commitments
-    left join replacements
-        on
-            commitments.commitment_id = replacements.commitment_id
-            and commitments.term_start_at = replacements.term_start_at
-            and commitments.recorded_at = replacements.recorded_at
+
+),
+
+-- A version speaks for its validity within the term; the first one of a term also for
+-- what came before it was written down.
+final as (
+
+    select
+        versions.*,
+        coalesce(billing_accounts.billing_time_zone, 'UTC') as billing_time_zone,
+        versions.commitment_type
+        in ('provisioned_units', 'self_hosted_gpu') as is_hourly_capacity,
+        case
+            when versions.valid_from_at = versions.first_valid_from_at
+                then versions.term_start_at
+            else greatest(versions.term_start_at, versions.valid_from_at)
+        end as serves_from_at,
+        least(versions.term_end_at, versions.valid_until_at) as serves_until_at,
+        versions.recorded_at as known_from_at,
+        coalesce(versions.replaced_at, cast('9999-12-31' as timestamp))
+            as known_until_at,
+        versions.replaced_at is null as is_in_force
+    from versions
     left join billing_accounts
-        on commitments.billing_account_id = billing_accounts.billing_account_id
+        on versions.billing_account_id = billing_accounts.billing_account_id
 
 )
 

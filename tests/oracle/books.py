@@ -1,0 +1,889 @@
+"""Bills, telemetry and reference rows together: the reconciliation and the ledger of a company.
+
+Everything is a function of what was known at some instant. The ledger values each month as known
+at each close and posts the differences.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from datetime import date, datetime
+from decimal import Decimal, localcontext
+from fractions import Fraction
+from functools import cached_property
+from pathlib import Path
+from types import SimpleNamespace
+from typing import NamedTuple
+
+from . import REQUEST_TABLES
+from .arithmetic import CONTEXT, UNALLOCATED, ZERO, exact_sum
+from .bills import (
+    CAPACITY,
+    CREDIT,
+    FEE,
+    PURCHASE,
+    TAX,
+    USAGE,
+    Account,
+    BillLine,
+    accounts_of,
+    known_lines,
+    place_lines,
+    read_bills,
+)
+from .capacity import (
+    FORECAST_OWNER,
+    PLATFORM,
+    Commitment,
+    charge_hour,
+    commitment_of,
+    idle_shares,
+    used_cost,
+)
+from .ledger import (
+    BEYOND_WINDOW,
+    DIRECT,
+    IDLE,
+    INVOICE_CORRECTION,
+    LATE_TELEMETRY,
+    NOBODY_KNOWN,
+    NOT_ALLOCATED,
+    OWNERSHIP_CHANGE,
+    RATE_CORRECTION,
+    RESTATEMENT_WINDOW_MONTHS,
+    SPILL,
+    TAX_LINE,
+    TRUE_UP,
+    UNATTRIBUTED,
+    UNREGISTERED,
+    Bearer,
+    Bill,
+    Charge,
+    Line,
+    Period,
+    Step,
+    credit_bearers,
+    difference,
+    months_between,
+    periods_of,
+    post_bill,
+    spread,
+)
+from .ownership import UNOWNED, Registry
+from .rate import CONTRACT, CONVERT_TOTAL, LIST, RatedAttempt, Rater
+from .read import Row, Seeds, covers, decimal_of, parse_instant, read_raw_table, read_seeds, recorded
+from .reconciliation import (
+    Bucket,
+    Parts,
+    Silence,
+    classify,
+    hour_of,
+    in_usd,
+    is_above_tolerance,
+    price_or_rounding,
+)
+from .requests import (
+    LITELLM,
+    OTEL_GENAI,
+    Attempt,
+    Normalized,
+    litellm_arrival,
+    normalize,
+    otel_arrival,
+)
+
+SOURCES = (LITELLM, OTEL_GENAI)
+ARRIVALS = {LITELLM: litellm_arrival, OTEL_GENAI: otel_arrival}
+RATE_TABLES = ("price_list", "contract_prices", "fx_rates")
+NOT_SHARED = Bearer(UNREGISTERED, UNALLOCATED)
+NOT_KNOWN = Bearer(UNREGISTERED, UNATTRIBUTED)
+
+# Months of the reconciliation in which a credit for an earlier month can stand.
+CREDITED_MONTH = "credited month"
+MEMO_MONTH = "month of the memo"
+
+
+class Knowledge(NamedTuple):
+    """Up to when each kind of fact is known; None is everything."""
+
+    telemetry: datetime | None
+    rates: datetime | None
+    ownership: datetime | None
+    documents: datetime | None
+
+
+def known_at(instant: datetime | None) -> Knowledge:
+    return Knowledge(instant, instant, instant, instant)
+
+
+class Cell(NamedTuple):
+    """What a bill and telemetry have in common."""
+
+    model_id: str
+    token_class: str
+    pricing_mode: str
+
+
+@dataclass(frozen=True)
+class Use:
+    """Tokens of one class of one call with their rated amount."""
+
+    attempt: Attempt
+    cell: Cell
+    units: int
+    amount: Decimal
+    amount_usd: Decimal
+
+    @property
+    def is_spill(self) -> bool:
+        return self.attempt.pricing_mode == "committed_spill"
+
+
+@dataclass(frozen=True)
+class Match:
+    """One cell of an account's month with both sides and the reasons of their difference.
+
+    ``parts`` are USD and leave the timing out, which follows from two months at once.
+    """
+
+    uses: tuple[Use, ...]
+    uncovered: tuple[Use, ...]
+    lines: tuple[BillLine, ...]
+    parts: Parts
+
+
+@dataclass(frozen=True)
+class ReconciliationRow:
+    """One account, month, model and token class; USD."""
+
+    rated_units: int | None
+    invoiced_units: Decimal | None
+    rated_usd: Decimal
+    invoiced_usd: Decimal
+    parts: Parts
+    is_above_tolerance: bool
+
+    @property
+    def residual_usd(self) -> Decimal:
+        with localcontext(CONTEXT):
+            return self.invoiced_usd - self.rated_usd
+
+    @property
+    def status(self) -> str:
+        if self.residual_usd == 0:
+            return "agrees"
+        if self.invoiced_usd == 0:
+            return "no_invoice"
+        return "differs" if self.rated_usd else "no_telemetry"
+
+
+class Books:
+    """The company's books, computed on demand; what was computed once is kept."""
+
+    def __init__(
+        self, raw: dict[tuple[str, str], list[Row]], seeds: Seeds, as_of: datetime | None = None
+    ) -> None:
+        self.raw = raw
+        self.seeds = seeds
+        self.as_of = as_of
+        self.accounts = accounts_of(seeds)
+        self.placed = place_lines(raw, seeds)
+        self.periods = periods_of(seeds)
+        self._normalized: dict[object, Normalized] = {}
+        self._raters: dict[object, Rater] = {}
+        self._rated: dict[object, list[RatedAttempt]] = {}
+        self._registries: dict[datetime | None, Registry] = {}
+
+    # -- what was known ---------------------------------------------------------------------
+
+    def _until(self, instant: datetime | None) -> datetime | None:
+        known = [one for one in (instant, self.as_of) if one is not None]
+        return min(known) if known else None
+
+    def telemetry(self, instant: datetime | None) -> Normalized:
+        """Calls as their sources had told them by then."""
+        # Arrived rows only grow, so their number says which ones they are.
+        key = tuple(
+            sum(
+                1
+                for row in self.raw.get((source, REQUEST_TABLES[source][0]), [])
+                if instant is None or (arrival(row) or datetime.max) <= instant
+            )
+            for source, arrival in ARRIVALS.items()
+        )
+        if key not in self._normalized:
+            self._normalized[key] = normalize(self.raw, self.seeds, SOURCES, instant)
+        return self._normalized[key]
+
+    def _rater(self, instant: datetime | None) -> tuple[object, Rater]:
+        key = tuple(len(self.seeds.known(table, instant)) for table in RATE_TABLES)
+        if key not in self._raters:
+            self._raters[key] = Rater(self.seeds, instant, CONVERT_TOTAL)
+        return key, self._raters[key]
+
+    def _registry(self, instant: datetime | None) -> Registry:
+        if instant not in self._registries:
+            self._registries[instant] = Registry(self.seeds, instant)
+        return self._registries[instant]
+
+    @cached_property
+    def _attempts_by_place(
+        self,
+    ) -> dict[int, dict[tuple[str, date], list[Attempt]]]:
+        return {}
+
+    def _attempts(self, instant: datetime | None) -> dict[tuple[str, date], list[Attempt]]:
+        """Calls by account and UTC month."""
+        normalized = self.telemetry(instant)
+        if id(normalized) not in self._attempts_by_place:
+            placed: dict[tuple[str, date], list[Attempt]] = defaultdict(list)
+            for attempt in normalized.attempts:
+                if attempt.is_cost_bearing and attempt.billing_account_id is not None:
+                    month = attempt.started_at.date().replace(day=1)
+                    placed[attempt.billing_account_id, month].append(attempt)
+            self._attempts_by_place[id(normalized)] = placed
+        return self._attempts_by_place[id(normalized)]
+
+    def rated(self, account_id: str, month: date, knowledge: Knowledge) -> list[RatedAttempt]:
+        """Rated calls of an account in a UTC month, within which volume prices climb."""
+        attempts = self._attempts(knowledge.telemetry).get((account_id, month), [])
+        rate_key, rater = self._rater(knowledge.rates)
+        key = (account_id, month, rate_key, frozenset(one.attempt_id for one in attempts))
+        if key not in self._rated:
+            self._rated[key] = list(rater.rate(attempts).values())
+        return self._rated[key]
+
+    def uses(self, rated: Iterable[RatedAttempt]) -> list[Use]:
+        """Priced tokens that the provider charges by the token."""
+        return [
+            Use(
+                one.attempt,
+                Cell(one.attempt.model_id or "UNKNOWN", line.token_class, one.attempt.lookup_mode),
+                line.units,
+                line.cost_in_currency,
+                line.cost_usd,
+            )
+            for one in rated
+            if one.attempt.pricing_mode != "committed"
+            for line in one.contracted_lines
+            if line.cost_in_currency is not None and line.cost_usd is not None
+        ]
+
+    def _uses_of_billing_month(
+        self, account: Account, month: date, knowledge: Knowledge
+    ) -> list[Use]:
+        months = [found for name, found in self._attempts(knowledge.telemetry)
+                  if name == account.billing_account_id
+                  and abs(months_between(month, found)) <= 1]  # fmt: skip
+        return [
+            use
+            for utc_month in sorted(months)
+            for use in self.uses(self.rated(account.billing_account_id, utc_month, knowledge))
+            if account.month_of(use.attempt.started_at) == month
+        ]
+
+    def booked_rate(self, currency: str, month: date, instant: datetime | None) -> Decimal:
+        """USD for one unit: the booked rate, the month's average until that is known."""
+        if currency == "USD":
+            return Decimal(1)
+        rows = [
+            row
+            for row in self.seeds.known("fx_rates", instant)
+            if row["from_currency"] == currency
+            and row["to_currency"] == "USD"
+            and row["rate_type"] in ("booked", "month_avg")
+            and parse_instant(row["rate_date"]).date().replace(day=1) == month
+        ]
+        best = max(rows, key=lambda row: (row["rate_type"] == "booked", recorded(row)))
+        return decimal_of(best, "rate")
+
+    # -- billed against rated ---------------------------------------------------------------
+
+    def _silence(self, instant: datetime | None) -> Silence:
+        normalized = self.telemetry(instant)
+        emitted: dict[str, set[datetime]] = defaultdict(set)
+        refused = [one.attempt for one in normalized.quarantined if one.attempt is not None]
+        for attempt in [*normalized.attempts, *refused]:
+            if attempt.started_at is not None:
+                emitted[attempt.source_name].add(hour_of(attempt.started_at))
+        return Silence(emitted)
+
+    def _sources_of(self, account_id: str, instant: datetime | None) -> set[str]:
+        return {
+            attempt.source_name
+            for (name, _), attempts in self._attempts(instant).items()
+            if name == account_id
+            for attempt in attempts
+        }
+
+    def _card_price(
+        self, account: Account, cell: Cell, at: datetime, knowledge: Knowledge
+    ) -> Decimal | None:
+        _, rater = self._rater(knowledge.rates)
+        call = SimpleNamespace(
+            attempt_id="bill",
+            provider_id=account.provider_id,
+            model_id=cell.model_id,
+            lookup_mode=cell.pricing_mode,
+            billing_account_id=account.billing_account_id,
+            region_id=None,
+            started_at=at,
+            context_tokens=0,
+        )
+        rows = rater.prices.winners(call, cell.token_class, (LIST, CONTRACT))
+        if len(rows) != 1 or rows[0].has_volume_band or rows[0].currency != account.currency:
+            return None
+        with localcontext(CONTEXT):
+            return rows[0].unit_price / rows[0].unit_quantity
+
+    def matches(
+        self, account: Account, month: date, knowledge: Knowledge
+    ) -> dict[Cell, Match]:
+        """Usage lines of an account's bills for a month against the telemetry of that month."""
+        lines = [
+            line
+            for line in known_lines(self.placed, knowledge.documents)
+            if line.billing_account_id == account.billing_account_id
+            and line.usage_month == month
+            and line.category == USAGE
+        ]
+        uses = self._uses_of_billing_month(account, month, knowledge)
+        covered_until = max((line.ends_at for line in lines), default=datetime.min)
+        if any(not line.is_provisional for line in lines):
+            covered_until = datetime.max
+        silence = self._silence(knowledge.telemetry)
+        sources = self._sources_of(account.billing_account_id, knowledge.telemetry)
+        counts_units = any(line.units is not None for line in lines)
+        booked = self.booked_rate(account.currency, month, knowledge.rates)
+        found: dict[Cell, Match] = {}
+        cells = {use.cell for use in uses} | {_cell_of(line) for line in lines}
+        for cell in sorted(cells):
+            of_cell = [use for use in uses if use.cell == cell]
+            covered = [use for use in of_cell if use.attempt.started_at < covered_until]
+            billed = [line for line in lines if _cell_of(line) == cell]
+            parts = Parts()
+            for bucket_uses, bucket_lines in _buckets(covered, billed):
+                parts += classify(
+                    self._bucket(
+                        account, cell, bucket_uses, bucket_lines, counts_units, silence, sources,
+                        knowledge,
+                    )  # fmt: skip
+                )
+            parts = price_or_rounding(parts, (line.amount for line in billed))
+            rated = exact_sum(use.amount for use in covered)
+            rated_usd = exact_sum(use.amount_usd for use in covered)
+            found[cell] = Match(
+                uses=tuple(covered),
+                uncovered=tuple(use for use in of_cell if use not in covered),
+                lines=tuple(billed),
+                parts=in_usd(parts, rated, rated_usd, booked),
+            )
+        return found
+
+    def _bucket(
+        self,
+        account: Account,
+        cell: Cell,
+        uses: list[Use],
+        lines: list[BillLine],
+        counts_units: bool,
+        silence: Silence,
+        sources: set[str],
+        knowledge: Knowledge,
+    ) -> Bucket:
+        gateway = [line for line in lines if account.uses_gateway(line.sub_account_id)]
+        bypass = [line for line in lines if not account.uses_gateway(line.sub_account_id)]
+        is_silent = False
+        card_price = None
+        if lines:
+            starts_at, ends_at = lines[0].starts_at, lines[0].ends_at
+            is_silent = silence.overlaps(sources, starts_at, ends_at)
+            card_price = self._card_price(account, cell, starts_at, knowledge)
+        return Bucket(
+            rated=exact_sum(use.amount for use in uses),
+            rated_units=Decimal(sum(use.units for use in uses)),
+            gateway=exact_sum(line.amount for line in gateway),
+            gateway_units=_units(gateway, counts_units),
+            bypass=exact_sum(line.amount for line in bypass),
+            bypass_units=_units(bypass, counts_units),
+            card_price=card_price,
+            is_silent=is_silent,
+        )
+
+    # -- capacity ---------------------------------------------------------------------------
+
+    def commitments(self, account: Account, instant: datetime | None) -> list[Commitment]:
+        latest: dict[str, Row] = {}
+        for row in sorted(self.seeds.known("commitments", instant), key=recorded):
+            latest[row["commitment_id"]] = row
+        return [
+            commitment_of(row)
+            for row in latest.values()
+            if row["billing_account_id"] == account.billing_account_id
+        ]
+
+    def capacity_cost(self, commitment: Commitment, account: Account, month: date) -> Fraction:
+        """The month's part of the commitment, by the account's clock."""
+        hours = sum(1 for hour in commitment.hours() if account.month_of(hour) == month)
+        return commitment.hour_cost * hours
+
+    def capacity_charges(
+        self, account: Account, month: date, knowledge: Knowledge
+    ) -> tuple[list[Charge], dict[tuple[str, datetime], dict[Bearer, Fraction]]]:
+        """Used and idle capacity, and for pooled commitments who shares each hour's spill."""
+        charges: list[Charge] = []
+        demand_by_hour: dict[tuple[str, datetime], dict[Bearer, Fraction]] = {}
+        for commitment in self.commitments(account, knowledge.rates):
+            hours = [hour for hour in commitment.hours() if account.month_of(hour) == month]
+            if not hours:
+                continue
+            served, spilled = self._demand(commitment, account, month, knowledge)
+            used: dict[Bearer, Fraction] = defaultdict(Fraction)
+            for hour in hours:
+                amount = used_cost(commitment.hour_cost, commitment.hour_tokens, served[hour])
+                by_bearer, _ = charge_hour(
+                    amount, Fraction(0), served[hour], spilled[hour], commitment.is_pooled
+                )
+                for bearer, share in by_bearer.items():
+                    used[bearer] += share
+                if commitment.is_pooled and spilled[hour]:
+                    _, demand = charge_hour(
+                        Fraction(0), Fraction(1), served[hour], spilled[hour], True
+                    )
+                    demand_by_hour[commitment.model_id, hour] = demand
+            capacity_cost = commitment.hour_cost * len(hours)
+            idle = capacity_cost - sum(used.values(), Fraction(0))
+            bearers = {
+                PLATFORM: Bearer(UNREGISTERED, self._platform(commitment.pool_id, knowledge)),
+                FORECAST_OWNER: Bearer(UNREGISTERED, commitment.forecast_owner_cost_center_id),
+            }
+            for bearer, amount in used.items():
+                line = Line(commitment.model_id, commitment.commitment_id, bearer, DIRECT)
+                charges.append(Charge(line, CAPACITY, "committed", amount))
+            for role, amount in idle_shares(commitment, idle, capacity_cost).items():
+                line = Line(commitment.model_id, commitment.commitment_id, bearers[role], IDLE)
+                charges.append(Charge(line, CAPACITY, "committed", amount))
+        return charges, demand_by_hour
+
+    def _demand(
+        self, commitment: Commitment, account: Account, month: date, knowledge: Knowledge
+    ) -> tuple[
+        dict[datetime, dict[Bearer, Fraction]], dict[datetime, dict[Bearer, Fraction]]
+    ]:
+        """Weighted tokens by hour and bearer, on the capacity and spilled from it."""
+        sides: dict[str, dict[datetime, dict[Bearer, Fraction]]] = {
+            mode: defaultdict(lambda: defaultdict(Fraction))
+            for mode in ("committed", "committed_spill")
+        }
+        for (name, _), attempts in self._attempts(knowledge.telemetry).items():
+            if name != account.billing_account_id:
+                continue
+            for attempt in attempts:
+                if (
+                    attempt.pricing_mode in sides
+                    and attempt.model_id == commitment.model_id
+                    and commitment.starts_at <= attempt.started_at < commitment.ends_at
+                    and account.month_of(attempt.started_at) == month
+                ):
+                    weight = commitment.weigh(attempt)
+                    by_bearer = sides[attempt.pricing_mode][hour_of(attempt.started_at)]
+                    for bearer, share in self.bearers(attempt, month, knowledge):
+                        by_bearer[bearer] += weight * share
+        return sides["committed"], sides["committed_spill"]
+
+    def _platform(self, pool_id: str, knowledge: Knowledge) -> str:
+        rules = [
+            row
+            for row in self.seeds.known("allocation_rules", knowledge.rates)
+            if row["pool_name"] == pool_id
+        ]
+        return max(rules, key=recorded)["source_cost_center_id"]
+
+    # -- owners -----------------------------------------------------------------------------
+
+    def _restates_ownership(self, pool_name: str, knowledge: Knowledge) -> bool:
+        rules = [
+            row
+            for row in self.seeds.known("allocation_rules", knowledge.ownership)
+            if row["pool_name"] == pool_name
+        ]
+        return bool(rules) and max(rules, key=recorded)["restate_ownership"] == "true"
+
+    def _owners_known_at(
+        self, pool_name: str, month: date, arrived_at: datetime, knowledge: Knowledge
+    ) -> datetime | None:
+        """A closed month keeps the owners it was closed with, unless its rule says otherwise."""
+        if self._restates_ownership(pool_name, knowledge):
+            return knowledge.ownership
+        closes = [
+            period.close_at
+            for period in self.periods
+            if period.posting_month >= month and period.close_at >= arrived_at
+        ]
+        known = [one for one in (min(closes, default=None), knowledge.ownership) if one]
+        return min(known) if known else None
+
+    def bearers(
+        self, attempt: Attempt, month: date, knowledge: Knowledge
+    ) -> list[tuple[Bearer, Fraction]]:
+        """Who bears a call, with shares that sum to 1."""
+        instant = self._owners_known_at("inference", month, attempt.ingested_at, knowledge)
+        team = ""
+        for row in sorted(self.seeds.known("components", instant), key=recorded):
+            if row["component_id"] == attempt.component_id and covers(row, attempt.started_at):
+                team = row["contributing_team_id"] or ""
+        owners = self._registry(instant).owners(attempt.application_id, attempt.started_at)
+        return [
+            (
+                Bearer(
+                    attempt.application_id or UNREGISTERED,
+                    (attempt.cost_center_tag or party) if party == UNOWNED else party,
+                    team,
+                ),
+                Fraction(share),
+            )
+            for party, share in owners
+        ]
+
+    def _bypass_bearer(self, line: BillLine, month: date, knowledge: Knowledge) -> Bearer:
+        """The owner of a project outside the gateway, once the register names one."""
+        instant = self._owners_known_at("unattributed", month, line.known_at, knowledge)
+        owners = self._registry(instant).owners(line.sub_account_id, line.starts_at)
+        party = owners[0][0]
+        return NOT_KNOWN if party == UNOWNED else Bearer(UNREGISTERED, party)
+
+    # -- the ledger -------------------------------------------------------------------------
+
+    def value(self, month: date, knowledge: Knowledge) -> dict[tuple[Bill, Line], int]:
+        """What a month of usage costs whom, in cents, as known then."""
+        knowledge = Knowledge(*(self._until(instant) for instant in knowledge))
+        posted: dict[tuple[Bill, Line], int] = {}
+        for account in self.accounts.values():
+            for document_id, (total, charges) in self._bills(account, month, knowledge).items():
+                bill = Bill(account.billing_account_id, document_id, month)
+                for line, cents in post_bill(total, charges).items():
+                    posted[bill, line] = cents
+        return posted
+
+    def _bills(
+        self, account: Account, month: date, knowledge: Knowledge
+    ) -> dict[str, tuple[Fraction, list[Charge]]]:
+        booked = Fraction(self.booked_rate(account.currency, month, knowledge.rates))
+        lines = [
+            line
+            for line in known_lines(self.placed, knowledge.documents)
+            if line.billing_account_id == account.billing_account_id and line.usage_month == month
+        ]
+        charged = [line for line in lines if line.category != CREDIT]
+        documents = {line.document_id for line in charged}
+        if len(documents) > 1:
+            raise NotImplementedError(f"{month:%Y-%m} of one account has {len(documents)} bills")
+        capacity, demand = self.capacity_charges(account, month, knowledge)
+        if not charged:
+            # Credits apart, a month that nobody billed yet is worth what was rated.
+            documents = {f"estimated:{account.billing_account_id}:{month:%Y-%m}"}
+        charges = list(capacity)
+        for cell, match in self.matches(account, month, knowledge).items():
+            charges += self._cell_charges(account, month, cell, match, booked, demand, knowledge)
+        charges = self._true_up(account, month, charges, charged, booked, knowledge)
+        found: dict[str, tuple[Fraction, list[Charge]]] = {}
+        total = sum((charge.amount for charge in charges), Fraction(0))
+        if charged:
+            total = sum((Fraction(line.amount) * booked for line in charged), Fraction(0))
+        if charges:
+            found[documents.pop()] = (total, charges)
+        for credit in lines:
+            if credit.category == CREDIT:
+                before, parts = found.get(credit.document_id, (Fraction(0), []))
+                amount = Fraction(credit.amount) * booked
+                shares = credit_bearers(
+                    amount,
+                    [charge for charge in charges if _is_credited(charge, credit)],
+                    charges,
+                    Bearer(UNREGISTERED, self._platform("pool-1", knowledge)),
+                )
+                found[credit.document_id] = (before + amount, parts + shares)
+        return found
+
+    def _cell_charges(
+        self,
+        account: Account,
+        month: date,
+        cell: Cell,
+        match: Match,
+        booked: Fraction,
+        demand: dict[tuple[str, datetime], dict[Bearer, Fraction]],
+        knowledge: Knowledge,
+    ) -> list[Charge]:
+        """Rated use at the booked rate, and what the bill has beside it by its reason."""
+        charges: list[Charge] = []
+
+        def charge(bearer: Bearer, line_type: str, amount: Fraction) -> None:
+            line = Line(cell.model_id, "", bearer, line_type)
+            charges.append(Charge(line, cell.token_class, cell.pricing_mode, amount))
+
+        for use in (*match.uses, *match.uncovered):
+            shares = dict(self.bearers(use.attempt, month, knowledge))
+            if use.is_spill:
+                hour = hour_of(use.attempt.started_at)
+                shares = demand.get((cell.model_id, hour), shares)
+            for bearer, share in shares.items():
+                line_type = SPILL if use.is_spill else DIRECT
+                charge(bearer, line_type, Fraction(use.amount) * booked * share)
+        parts = match.parts
+        bypassing = [line for line in match.lines if not account.uses_gateway(line.sub_account_id)]
+        billed = sum((line.amount for line in bypassing), ZERO)
+        for line in bypassing:
+            bearer = self._bypass_bearer(line, month, knowledge)
+            share = Fraction(line.amount) / Fraction(billed) if billed else Fraction(0)
+            charge(bearer, NOBODY_KNOWN, Fraction(parts.bypass) * share)
+        charge(NOT_SHARED, NOT_ALLOCATED, Fraction(parts.missing_telemetry))
+        return charges
+
+    def _true_up(
+        self,
+        account: Account,
+        month: date,
+        charges: list[Charge],
+        lines: list[BillLine],
+        booked: Fraction,
+        knowledge: Knowledge,
+    ) -> list[Charge]:
+        """The charges of a bill with the rest of it: spread over its users, or set apart."""
+        charges = list(charges)
+        matches = self.matches(account, month, knowledge)
+        used = any(match.uses for match in matches.values())
+        invoiced = exact_sum(line.amount for line in lines) * _decimal(booked)
+        unexplained = exact_sum(match.parts.unexplained_quantity for match in matches.values())
+        above = is_above_tolerance(unexplained, invoiced)
+        everybody = _weights(charges)
+        for cell, match in matches.items():
+            quantity = Fraction(match.parts.unexplained_quantity)
+            rest = Fraction(match.parts.price) + Fraction(match.parts.rounding)
+            if used and above:
+                line = Line(cell.model_id, "", NOT_SHARED, NOT_ALLOCATED)
+                charges.append(Charge(line, cell.token_class, cell.pricing_mode, quantity))
+            else:
+                rest += quantity
+            of_cell = [one for one in charges if (one.token_class, one.pricing_mode) == cell[1:]]
+            weights = _weights(one for one in of_cell if one.line.model_id == cell.model_id)
+            for bearer, amount in spread(rest, weights or everybody).items():
+                line_type = NOBODY_KNOWN if bearer == NOT_KNOWN else TRUE_UP
+                line = Line(cell.model_id, "", bearer, line_type)
+                charges.append(Charge(line, cell.token_class, cell.pricing_mode, amount))
+        for line in lines:
+            if line.category in (TAX, FEE):
+                key = Line(line.model_id, "", NOT_SHARED, TAX_LINE)
+                key = key if line.category == TAX else key._replace(line_type=NOT_ALLOCATED)
+                amount = Fraction(line.amount) * booked
+                charges.append(Charge(key, line.token_class, line.pricing_mode, amount))
+        return charges
+
+    def steps(self) -> list[Step]:
+        """What each period posts about each month, and why.
+
+        A month's first posting has no cause. Later changes are taken in a fixed order: calls that
+        came late, rates, owners, documents.
+        """
+        found: list[Step] = []
+        for usage in self.periods:
+            before: Period | None = None
+            for period in self.periods:
+                if period.posting_month < usage.posting_month:
+                    continue
+                for cause, knowledge, earlier in _path(before, period):
+                    value = self.value(usage.posting_month, knowledge)
+                    old = self.value(usage.posting_month, earlier) if earlier else {}
+                    cents = difference(value, old)
+                    late = months_between(usage.posting_month, period.posting_month)
+                    if cause and late > RESTATEMENT_WINDOW_MONTHS:
+                        cause = BEYOND_WINDOW
+                    if cents:
+                        found.append(
+                            Step(period.posting_month, usage.posting_month, cause, cents)
+                        )
+                before = period
+        return found
+
+    # -- the report -------------------------------------------------------------------------
+
+    def reconciliation(
+        self, credits_in: str = CREDITED_MONTH
+    ) -> dict[tuple[date, str, str, str], ReconciliationRow]:
+        """Rows by month, account, model and token class, with all that is known."""
+        knowledge = known_at(self.as_of)
+        rows: dict[tuple[date, str, str, str], list[ReconciliationRow]] = defaultdict(list)
+        for account in self.accounts.values():
+            lines = [
+                line
+                for line in known_lines(self.placed, self.as_of)
+                if line.billing_account_id == account.billing_account_id
+            ]
+            months = {line.usage_month for line in lines}
+            for name, month in self._attempts(self.as_of):
+                if name == account.billing_account_id:
+                    months.add(month)
+            for month in sorted(months):
+                self._reconcile_month(account, month, lines, credits_in, knowledge, rows)
+        return {key: _merged(found) for key, found in rows.items()}
+
+    def _reconcile_month(
+        self,
+        account: Account,
+        month: date,
+        lines: list[BillLine],
+        credits_in: str,
+        knowledge: Knowledge,
+        rows: dict[tuple[date, str, str, str], list[ReconciliationRow]],
+    ) -> None:
+        name = account.billing_account_id
+        booked = self.booked_rate(account.currency, month, knowledge.rates)
+        matches = self.matches(account, month, knowledge)
+        of_month = [line for line in lines if line.usage_month == month and line.category != CREDIT]
+        unexplained = exact_sum(match.parts.unexplained_quantity for match in matches.values())
+        invoiced = exact_sum(line.amount for line in of_month) * booked
+        above = is_above_tolerance(unexplained, invoiced)
+        rated: dict[tuple[str, str], list[Use]] = defaultdict(list)
+        for use in self.uses(self.rated(name, month, knowledge)):
+            rated[use.cell[:2]].append(use)
+        by_class: dict[tuple[str, str], list[Match]] = defaultdict(list)
+        for cell, match in matches.items():
+            by_class[cell[:2]].append(match)
+        for model_id, token_class in sorted({*rated, *by_class}):
+            uses = rated[model_id, token_class]
+            found = by_class[model_id, token_class]
+            billed = [line for match in found for line in match.lines]
+            rated_usd = exact_sum(use.amount_usd for use in uses)
+            covered_usd = exact_sum(use.amount_usd for match in found for use in match.uses)
+            parts = Parts(timing=covered_usd - rated_usd)
+            for match in found:
+                parts += match.parts
+            rows[month, name, model_id, token_class].append(
+                ReconciliationRow(
+                    rated_units=sum(use.units for use in uses),
+                    invoiced_units=_units(billed, False),
+                    rated_usd=rated_usd,
+                    invoiced_usd=exact_sum(line.amount for line in billed) * booked,
+                    parts=parts,
+                    is_above_tolerance=above,
+                )
+            )
+        for commitment in self.commitments(account, knowledge.rates):
+            cost = _decimal(self.capacity_cost(commitment, account, month))
+            bought = [line for line in of_month if line.category == PURCHASE]
+            paid = exact_sum(line.amount for line in bought) * booked
+            if cost or paid:
+                rows[month, name, commitment.model_id, CAPACITY].append(
+                    ReconciliationRow(None, None, cost, paid, Parts(fixed_fee=paid - cost), above)
+                )
+        for line in lines:
+            stands_in = line.usage_month if credits_in == CREDITED_MONTH else line.billing_month
+            if stands_in != month and not (line.category != CREDIT and line in of_month):
+                continue
+            if line.category not in (CREDIT, TAX, FEE):
+                continue
+            amount = line.amount * booked
+            reason = {CREDIT: "credit", TAX: "tax", FEE: "fixed_fee"}[line.category]
+            rows[month, name, line.model_id, line.token_class].append(
+                ReconciliationRow(None, None, ZERO, amount, replace(Parts(), **{reason: amount}), above)
+            )
+
+
+def _cell_of(line: BillLine) -> Cell:
+    return Cell(line.model_id, line.token_class, line.pricing_mode)
+
+
+def _decimal(amount: Fraction) -> Decimal:
+    with localcontext(CONTEXT):
+        return Decimal(amount.numerator) / Decimal(amount.denominator)
+
+
+def _units(lines: list[BillLine], counts_units: bool) -> Decimal | None:
+    """Units of lines; None when one has none. Of no lines: 0 where the bill counts units at all."""
+    if not lines:
+        return ZERO if counts_units else None
+    if any(line.units is None for line in lines):
+        return None
+    return exact_sum(line.units for line in lines)
+
+
+def _buckets(
+    uses: list[Use], lines: list[BillLine]
+) -> list[tuple[list[Use], list[BillLine]]]:
+    """Telemetry and charges by the stretches of time that the bill itself has."""
+    stretches: dict[tuple[datetime, datetime], tuple[list[Use], list[BillLine]]] = {}
+    for line in lines:
+        stretches.setdefault((line.starts_at, line.ends_at), ([], []))[1].append(line)
+    starts = sorted(stretches)
+    outside: list[Use] = []
+    for use in uses:
+        at = use.attempt.started_at
+        stretch = next((one for one in starts if one[0] <= at < one[1]), None)
+        (stretches[stretch][0] if stretch else outside).append(use)
+    return [*stretches.values(), *([(outside, [])] if outside else [])]
+
+
+def _weights(charges: Iterable[Charge]) -> dict[Bearer, Fraction]:
+    """Rated amounts by bearer; what is nobody's use takes no part in a true-up."""
+    weights: dict[Bearer, Fraction] = defaultdict(Fraction)
+    for charge in charges:
+        if charge.line.line_type in (DIRECT, SPILL) and not charge.line.commitment_id:
+            weights[charge.line.bearer] += charge.amount
+    return weights
+
+
+def _is_credited(charge: Charge, credit: BillLine) -> bool:
+    """Whether a credit takes back this charge: its commitment, or its model, class and mode."""
+    if credit.commitment_id:
+        return charge.line.commitment_id == credit.commitment_id
+    return (charge.line.model_id, charge.token_class, charge.pricing_mode) == _cell_of(credit)
+
+
+def _path(
+    before: Period | None, period: Period
+) -> list[tuple[str | None, Knowledge, Knowledge | None]]:
+    """From one close to the next: cause, knowledge after it and before it."""
+    after = known_at(period.close_at)
+    if before is None:
+        return [(None, after, None)]
+    knowledge = known_at(before.close_at)
+    path: list[tuple[str | None, Knowledge, Knowledge | None]] = []
+    for field, cause in (
+        ("telemetry", LATE_TELEMETRY),
+        ("rates", RATE_CORRECTION),
+        ("ownership", OWNERSHIP_CHANGE),
+        ("documents", INVOICE_CORRECTION),
+    ):
+        later = knowledge._replace(**{field: period.close_at})
+        path.append((cause, later, knowledge))
+        knowledge = later
+    return path
+
+
+def _merged(found: list[ReconciliationRow]) -> ReconciliationRow:
+    parts = Parts()
+    for row in found:
+        parts += row.parts
+    units = [row.rated_units for row in found if row.rated_units is not None]
+    billed = [row.invoiced_units for row in found if row.invoiced_units is not None]
+    return ReconciliationRow(
+        rated_units=sum(units) if units else None,
+        invoiced_units=exact_sum(billed) if billed else None,
+        rated_usd=exact_sum(row.rated_usd for row in found),
+        invoiced_usd=exact_sum(row.invoiced_usd for row in found),
+        parts=parts,
+        is_above_tolerance=any(row.is_above_tolerance for row in found),
+    )
+
+
+def load_books(raw_path: Path, seed_path: Path, as_of: datetime | None = None) -> Books:
+    """Books of the raw files and seeds below two folders."""
+    raw = {
+        (source, table): read_raw_table(raw_path, source, table)
+        for source in SOURCES
+        for table in REQUEST_TABLES[source]
+    }
+    raw.update(read_bills(raw_path))
+    return Books(raw, read_seeds(seed_path), as_of)
