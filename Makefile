@@ -50,7 +50,8 @@ demo: venv ## Build the sample company, publish its marts and print where to loo
 	@$(BIN)/python scripts/print_summary.py
 
 test: lint ## Everything that must hold: lint, strict parse, and pytest, which builds for itself
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 \
+		--dist loadscope --no-loadscope-reorder
 
 # In memory, so that linting never waits for, or meets, a database that somebody has open.
 lint: venv ## Lint Python and SQL; parse the project as strictly as dbt can

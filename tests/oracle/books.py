@@ -33,7 +33,7 @@ from .bills import (
     place_lines,
     read_bills,
 )
-from .capacity import (
+from .pools import (
     FORECAST_OWNER,
     PLATFORM,
     Commitment,

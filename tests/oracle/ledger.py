@@ -14,7 +14,7 @@ from math import lcm
 from typing import NamedTuple
 
 from .arithmetic import Key, largest_remainder
-from .capacity import as_cents, in_proportion
+from .pools import as_cents, in_proportion
 from .read import Seeds, parse_instant, recorded
 
 UNATTRIBUTED = "UNATTRIBUTED"

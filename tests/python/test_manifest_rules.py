@@ -119,7 +119,7 @@ def manifest(tmp_path_factory: pytest.TempPathFactory) -> Manifest:
         ["parse", "--no-partial-parse"],
         tmp_path_factory.mktemp("parse"),
         variables={"sources": sources},
-        writes_manifest=True,
+        is_documented=True,
     )
     assert run.succeeded, run.error
     return Manifest(json.loads((run.target_path / "manifest.json").read_text()))

@@ -1,17 +1,18 @@
-{#- A row that is recorded later corrects an older one. Of two rows with one key that were
-    recorded at the same moment and both hold at some instant, nobody knows which is true. -#}
+{#- A row that is recorded later corrects an older one. Of two rows with one key that
+    were recorded at the same moment and both hold at some instant, nobody knows which
+    is true. -#}
 {%- set keys = {
-    'source_precedence': ['source_name'],
-    'model_aliases': ['source_name', 'alias'],
-    'models': ['model_id'],
-    'applications': ['application_id'],
-    'workflows': ['workflow_id'],
-    'components': ['component_id'],
-    'ownership': ['application_id', 'party_role', 'party_id'],
-    'cost_centers': ['cost_center_id'],
-    'billing_accounts': ['billing_account_id'],
-    'commitments': ['commitment_id'],
-    'accounting_periods': ['posting_month'],
+    'source_precedence': "source_name",
+    'model_aliases': "source_name || '|' || alias",
+    'models': "model_id",
+    'applications': "application_id",
+    'workflows': "workflow_id",
+    'components': "component_id",
+    'ownership': "application_id || '|' || party_role || '|' || party_id",
+    'cost_centers': "cost_center_id",
+    'billing_accounts': "billing_account_id",
+    'commitments': "commitment_id",
+    'accounting_periods': "cast(posting_month as varchar)",
 } %}
 
 with
@@ -21,11 +22,7 @@ with
 
     select
         '{{ name }}' as reference_name,
-        {%- set texts = [] -%}
-        {%- for column in key -%}
-            {%- do texts.append('cast(' ~ column ~ ' as varchar)') -%}
-        {%- endfor %}
-        {{ texts | join(" || '|' || ") }} as reference_key,
+        {{ key }} as reference_key,
         valid_from_at,
         valid_until_at,
         recorded_at

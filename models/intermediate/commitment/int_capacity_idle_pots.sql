@@ -61,7 +61,10 @@ split as (
             case idle_rule
                 when 'platform' then unused_cost_usd
                 when 'hybrid_headroom'
-                    then least(unused_cost_usd, round(headroom_cost_usd, 2))
+                    then least(
+                        unused_cost_usd,
+                        cast(round(headroom_cost_usd, 2) as numeric(38, 12))
+                    )
                 else 0
             end as numeric(38, 12)
         ) as platform_cost_usd

@@ -81,15 +81,15 @@ priced as (
 final as (
 
     select
-        attempts.attempt_id,
         {%- for purpose in ['list', 'contracted', 'nearest'] %}
         case
             when count(priced.meter) = count(priced.{{ purpose }}_cost_usd)
                 then cast(
                     coalesce(sum(priced.{{ purpose }}_cost_usd), 0) as decimal(38, 12)
                 )
-        end as {{ purpose }}_meter_cost_usd{{ ',' if not loop.last }}
+        end as {{ purpose }}_meter_cost_usd,
         {%- endfor %}
+        attempts.attempt_id
     from attempts
     left join priced
         on attempts.attempt_id = priced.attempt_id

@@ -21,8 +21,10 @@ final as (
 
     select
         unioned.* exclude (other_meters),
-        case when replace(unioned.other_meters, ' ', '') <> '{}' then unioned.other_meters end
-            as other_meters,
+        case
+            when replace(unioned.other_meters, ' ', '') <> '{}'
+                then unioned.other_meters
+        end as other_meters,
         coalesce(cast(unioned.started_at as date), cast('1900-01-01' as date))
             as attempt_date
     from unioned
