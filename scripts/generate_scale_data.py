@@ -823,6 +823,7 @@ def write_reference_files(connection: duckdb.DuckDBPyConnection, settings: Setti
         'Account at ' || provider_id as billing_account_name,
         provider_id,
         '*' as deployment_ids,
+        '*' as gateway_sub_account_ids,
         'UTC' as billing_time_zone,
         'USD' as billing_currency,{tail}
     from models group by provider_id order by provider_id""",

@@ -26,8 +26,6 @@ TOTALS = """
         coalesce(sum(effective_cost_usd), 0) as effective_cost_usd,
         count(unpriced_reason) as unpriced_attempts,
         coalesce(sum(unpriced_exposure_usd), 0) as unpriced_exposure_usd,
-        count(*) filter (where effective_cost_usd is null and unpriced_reason is null)
-            as committed_attempts,
         count(*) filter (where cost_center_id = 'UNOWNED') as unowned_attempts,
         coalesce(sum(effective_cost_usd) filter (where cost_center_id = 'UNOWNED'), 0)
             as unowned_cost_usd
@@ -40,6 +38,19 @@ QUARANTINED = """
         coalesce(sum(rejected_rows), 0) as quarantined_rows,
         coalesce(sum(estimated_cost_usd), 0) as quarantined_cost_usd
     from rpt_quarantined_records
+"""
+
+BILLS = """
+    select
+        coalesce(sum(amount_usd), 0) as posted_usd,
+        coalesce(sum(amount_usd) filter (where charge_line_type = 'idle'), 0) as idle_usd,
+        coalesce(sum(amount_usd) filter (
+            where cost_center_id in ('UNATTRIBUTED', 'UNALLOCATED')
+        ), 0) as unassigned_usd,
+        coalesce(sum(amount_usd) filter (where line_type = 'prior_period'), 0)
+            as prior_period_usd
+    from fct_cost_lines
+    where line_side = 'consumer' and not is_memo
 """
 
 APPLICATIONS = f"""
@@ -85,6 +96,7 @@ def summary_lines(marts_file: Path) -> list[str]:
     with duckdb.connect(str(marts_file), read_only=True) as connection:
         totals = first_row(connection, TOTALS)
         quarantined = first_row(connection, QUARANTINED)
+        bills = first_row(connection, BILLS)
         interactions = connection.execute("select count(*) from fct_interactions").fetchone()
         tables = connection.execute("select count(*) from duckdb_tables()").fetchone()
         by_application = application_lines(connection)
@@ -103,11 +115,13 @@ def summary_lines(marts_file: Path) -> list[str]:
         f"  without an owner   {totals['unowned_attempts']:>12,}   attempts,"
         f" {usd(totals['unowned_cost_usd'])} of the cost",
     ]
-    if totals["committed_attempts"]:
-        lines.append(
-            f"  on commitments     {totals['committed_attempts']:>12,}   attempts,"
-            " paid by the hour: no cost of their own"
-        )
+    lines += [
+        "",
+        f"  posted by bills    {usd(bills['posted_usd']):>16}   of which",
+        f"    idle capacity    {usd(bills['idle_usd']):>16}   borne by its owners",
+        f"    nobody's         {usd(bills['unassigned_usd']):>16}   past the gateway or missing",
+        f"    prior periods    {usd(bills['prior_period_usd']):>16}   known after a close",
+    ]
     return [
         *lines,
         "",
