@@ -11,7 +11,7 @@ import json
 import logging
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -22,7 +22,7 @@ import pyarrow
 import snowflake.connector
 from dbt.adapters.snowflake.connections import SnowflakeConnectionManager
 from dbt.cli.main import dbtRunner
-from dbt_runs import PROJECT, SHARED_PARSES, DbtRun, environment
+from dbt_runs import PROJECT, SHARED_PARSES, DbtRun, environment, without_descriptions
 from fakesnow.cursor import FakeSnowflakeCursor
 from snowflake.connector.errors import Error, ProgrammingError
 from sqlglot import exp
@@ -201,6 +201,7 @@ class SnowflakeEmulator:
         workspace: Path,
         variables: dict[str, Any] | None = None,
         settings: dict[str, str | None] | None = None,
+        is_documented: bool = True,
     ) -> DbtRun:
         """Runs `dbt <arguments> --target snowflake` with the project's own profile.
 
@@ -223,6 +224,7 @@ class SnowflakeEmulator:
         with (
             environment({**account_settings(), **(settings or {})}),
             SHARED_PARSES.around(arguments, target_path, "snowflake", variables),
+            nullcontext() if is_documented else without_descriptions(),
         ):
             outcome = dbtRunner().invoke(command)
         run = DbtRun(bool(outcome.success), workspace / "no_file", target_path)

@@ -189,7 +189,7 @@ def newest_charges(
             pool_id = '{pool_id}'
             and billing_month = '{month}'
             and known_month = (
-                select max(known_month) from int_capacity_months_known
+                select max(known_month) from int_capacity_charges_monthly
                 where pool_id = '{pool_id}' and billing_month = '{month}'
             )
         group by all having sum(amount_usd) <> 0
@@ -400,24 +400,43 @@ def test_a_bad_commitment_fails_the_build(
     assert message.startswith(f"Got {rows} result"), f"({number}) {message}"
 
 
+FOUR_HOURS = {"term_start_at": "2026-09-10 10:00:00", "term_end_at": "2026-09-10 14:00:00"}
+BY_THE_HOUR = commitment(
+    **FOUR_HOURS,
+    quantity="1",
+    total_price_usd="8.00",
+    throughput_tokens_per_unit_hour="1000000",
+)
+PACKAGE = commitment(
+    **FOUR_HOURS,
+    commitment_id="package",
+    pool_id="package",
+    deployment_ids="package-deployment",
+    commitment_type="token_package",
+    quantity="2",
+    unit_price_usd_per_hour="",
+    total_price_usd="9.00",
+    throughput_tokens_per_unit_hour="1000000",
+)
+MINIMUM_SPEND = commitment(
+    **FOUR_HOURS,
+    commitment_id="minimum-spend",
+    pool_id="minimum-spend",
+    deployment_ids="spend-deployment",
+    commitment_type="spend_commitment",
+    quantity="1",
+    unit_price_usd_per_hour="",
+    total_price_usd="1000.00",
+    throughput_tokens_per_unit_hour="0",
+)
+
+
 @pytest.fixture(scope="module")
 def odd_calls(tmp_path_factory: pytest.TempPathFactory) -> DbtRun:
-    """Calls of the pool's deployment outside its term, above its capacity, and refused ones."""
+    """Calls outside a term, above capacity, refused ones; a token package and a minimum spend."""
     workspace = tmp_path_factory.mktemp("odd_calls")
     project = copy_project(workspace / "project", keep_price_list=False)
-    write_seed(
-        project,
-        "commitments",
-        [
-            commitment(
-                quantity="1",
-                total_price_usd="4.00",
-                term_start_at="2026-09-10 10:00:00",
-                term_end_at="2026-09-10 12:00:00",
-                throughput_tokens_per_unit_hour="1000000",
-            )
-        ],
-    )
+    write_seed(project, "commitments", [BY_THE_HOUR, PACKAGE, MINIMUM_SPEND])
     write_seed(project, "commitment_reservations", [])
     call = {
         "model": "borealis-pro",
@@ -428,13 +447,24 @@ def odd_calls(tmp_path_factory: pytest.TempPathFactory) -> DbtRun:
         spend_log("before", "2026-09-10 09:59:59", prompt=1_000_000, completion=0, **call),
         spend_log("full", "2026-09-10 10:00:00", prompt=1_000_000, completion=0, **call),
         spend_log("above", "2026-09-10 10:30:00", prompt=250_000, completion=0, **call),
-        spend_log("after", "2026-09-10 12:00:00", prompt=1_000_000, completion=0, **call),
+        spend_log("after", "2026-09-10 14:00:00", prompt=1_000_000, completion=0, **call),
         spend_log(
             "refused", "2026-09-10 11:30:00", prompt=10, completion=0, status="failure",
             metadata={"error_information": {"error_code": "429", "error_class": "RateLimitError"}},
             **call,
         ),
     ]  # fmt: skip
+    package = call | {"model_id": "package-deployment"}
+    rows += [
+        spend_log("p-1", "2026-09-10 10:10:00", prompt=1_200_000, completion=0, **package),
+        spend_log("p-2", "2026-09-10 12:10:00", prompt=300_000, completion=0, **package),
+    ]
+    # 280 million tokens at 3.00 are 840.00.
+    spent = call | {"model_id": "spend-deployment"}
+    rows += [
+        spend_log(f"s-{n}", f"2026-09-10 13:{n:02d}:00", prompt=20_000_000, completion=0, **spent)
+        for n in range(14)
+    ]
     run = run_dbt(
         RUN, workspace, write_spend_logs(workspace / "raw", rows), LITELLM_ONLY, project=project
     )
@@ -471,7 +501,7 @@ def test_served_above_capacity_is_capped_and_warned_about(odd_calls: DbtRun) -> 
     (row,) = odd_calls.rows(
         "select used_units, over_capacity_units, used_cost_usd, over_capacity_cost_usd,"
         " attempts_effective_cost_usd, quality_flags from fct_capacity_hours"
-        " where capacity_hour = '2026-09-10 10:00:00'"
+        " where pool_id = 'pool-1' and capacity_hour = '2026-09-10 10:00:00'"
     )
     assert row == (1, Decimal("0.25"), 2, Decimal("0.5"), Decimal("2.5"), "OVER_CAPACITY")
     assert "served_above_capacity" in odd_calls.warnings()
@@ -480,8 +510,37 @@ def test_served_above_capacity_is_capped_and_warned_about(odd_calls: DbtRun) -> 
 def test_refused_calls_are_a_signal_of_their_hour(odd_calls: DbtRun) -> None:
     assert odd_calls.rows(
         "select throttled_attempts, used_units, capacity_units from fct_capacity_hours"
-        " where capacity_hour = '2026-09-10 11:00:00'"
+        " where pool_id = 'pool-1' and capacity_hour = '2026-09-10 11:00:00'"
     ) == [(1, 0, 1)]
+
+
+def test_a_token_package_is_drawn_down_and_its_rest_is_idle(odd_calls: DbtRun) -> None:
+    assert odd_calls.rows(
+        "select hour(capacity_hour), capacity_units, used_units, capacity_cost_usd, used_cost_usd"
+        " from fct_capacity_hours where pool_id = 'package' order by capacity_hour"
+    ) == [
+        (10, Decimal("1.2"), Decimal("1.2"), Decimal("5.40"), Decimal("5.40")),
+        (11, 0, 0, 0, 0),
+        (12, Decimal("0.3"), Decimal("0.3"), Decimal("1.35"), Decimal("1.35")),
+        (13, Decimal("0.5"), 0, Decimal("2.25"), 0),
+    ]
+    assert odd_calls.value(
+        "select sum(effective_cost_usd) from fct_attempts where commitment_pool_id = 'package'"
+    ) == Decimal("6.75")
+    charges = newest_charges(odd_calls, "package")
+    assert sum(charges.values()) == Decimal("9.00")
+
+
+def test_a_minimum_spend_of_1000_with_840_used_is_160_short(odd_calls: DbtRun) -> None:
+    assert odd_calls.rows(
+        "select sum(effective_cost_usd), min(pricing_mode), count(commitment_pool_id)"
+        " from fct_attempts where source_record_id like 's-%'"
+    ) == [(Decimal("840.00"), "on_demand", 0)]
+    # Headroom is 15 % of what was committed; no rule names the platform of this pool.
+    assert newest_charges(odd_calls, "minimum-spend") == {
+        (IDLE, None, "UNALLOCATED"): Decimal("150.00"),
+        (IDLE, None, "2100"): Decimal("10.00"),
+    }
 
 
 def test_every_unit_system_is_sold_in_a_known_way() -> None:

@@ -89,7 +89,8 @@ final as (
             and known_months.known_month = parts.known_month
             and bearers.charge_type = parts.charge_type
             and bearers.cost_center_id = parts.cost_center_id
-            and coalesce(bearers.application_id, '') = coalesce(parts.application_id, '')
+            and coalesce(bearers.application_id, '')
+            = coalesce(parts.application_id, '')
             and coalesce(bearers.commitment_id, '') = coalesce(parts.commitment_id, '')
 
 )

@@ -22,7 +22,7 @@ weighed as (
         attempts.application_id,
         attempts.cost_center_id,
         attempts.billing_status = 'billable'
-        and attempts.pricing_mode in ('committed', 'self_hosted') as is_served,
+        and attempts.pricing_mode = 'committed' as is_served,
         attempts.billing_status = 'billable'
         and attempts.pricing_mode = 'committed_spill' as is_spilled,
         attempts.status = 'provider_error'
@@ -61,7 +61,9 @@ final as (
         cast(
             sum(
                 case
-                    when (is_served or is_spilled) and contracted_cost_usd is null then 1
+                    when
+                        (is_served or is_spilled) and contracted_cost_usd is null
+                        then 1
                     else 0
                 end
             ) as bigint

@@ -49,7 +49,15 @@ monthly as (
         cast(sum(served_on_demand_usd + spill_cost_usd) as numeric(38, 12))
             as on_demand_cost_usd,
         cast(sum(unpriced_attempts) as bigint) as unpriced_attempts,
-        cast(sum(throttled_attempts) as bigint) as throttled_attempts
+        cast(sum(throttled_attempts) as bigint) as throttled_attempts,
+        -- Standard deviation x hours: the root of hours x squares - square of the sum.
+        count(*) * sum(
+            cast(used_units + over_capacity_units + spill_units as decimal(18, 6))
+            * cast(used_units + over_capacity_units + spill_units as decimal(18, 6))
+        )
+        - sum(cast(used_units + over_capacity_units + spill_units as decimal(18, 6)))
+        * sum(cast(used_units + over_capacity_units + spill_units as decimal(18, 6)))
+            as squared_deviation_units
     from pool_hours
     group by pool_id, billing_month
 

@@ -39,7 +39,10 @@ pool_hours as (
         cast(sum(weighted_tokens_bought) as numeric(38, 6)) as weighted_tokens_bought,
         cast(
             sum(
-                case when is_hourly_capacity then capacity_cost_usd else total_price_usd end
+                case
+                    when is_hourly_capacity then capacity_cost_usd
+                    else total_price_usd
+                end
             ) as numeric(38, 12)
         ) as bought_cost_usd
     from offered
@@ -54,8 +57,9 @@ hourly_demand as (
         capacity_hour,
         known_month,
         {%- for measure in measures %}
-        sum({{ measure }}) as {{ measure }}{{ ',' if not loop.last }}
+        sum({{ measure }}) as {{ measure }},
         {%- endfor %}
+        count(*) as bearers
     from demand
     group by pool_id, capacity_hour, known_month
 

@@ -11,7 +11,7 @@ hours_bought as (
 bounded as (
 
     select
-        hours_bought.*,
+        *,
         case
             when is_hourly_capacity then cast(0 as numeric(38, 6))
             else cast(
@@ -40,10 +40,11 @@ bounded as (
 measured as (
 
     select
-        bounded.*,
+        *,
         drawn_until_tokens - drawn_from_tokens as used_weighted_tokens,
-        {{ prorated_usd('units_bought', 'drawn_from_tokens', 'weighted_tokens_bought') }}
-            as units_before,
+        {{ prorated_usd(
+            'units_bought', 'drawn_from_tokens', 'weighted_tokens_bought'
+        ) }} as units_before,
         {{ prorated_usd(
             'units_bought', 'drawn_until_tokens', 'weighted_tokens_bought'
         ) }} as units_after,
@@ -75,7 +76,7 @@ measured as (
 final as (
 
     select
-        measured.*,
+        *,
         case when is_due then weighted_tokens_bought else drawn_until_tokens end
         - drawn_from_tokens as capacity_weighted_tokens,
         case when is_due then units_bought else units_after end - units_before

@@ -31,8 +31,10 @@ monthly as (
         max(case when hour_rank = 1 then idle_rule end) as idle_rule,
         max(case when hour_rank = 1 then excess_idle_rule end) as excess_idle_rule,
         cast(sum(unused_cost_usd) as numeric(38, 12)) as unused_cost_usd,
-        cast(sum(cast(capacity_cost_usd * headroom_ratio as numeric(38, 12))) as numeric(38, 12))
-            as headroom_cost_usd
+        cast(
+            sum(cast(capacity_cost_usd * headroom_ratio as numeric(38, 12)))
+            as numeric(38, 12)
+        ) as headroom_cost_usd
     from ranked
     group by pool_id, billing_month, known_month
 
@@ -46,8 +48,10 @@ monthly as (
         max(idle_rule) as idle_rule,
         max(excess_idle_rule) as excess_idle_rule,
         cast(sum(shortfall_usd) as numeric(38, 12)) as unused_cost_usd,
-        cast(sum(cast(committed_usd * headroom_ratio as numeric(38, 12))) as numeric(38, 12))
-            as headroom_cost_usd
+        cast(
+            sum(cast(committed_usd * headroom_ratio as numeric(38, 12)))
+            as numeric(38, 12)
+        ) as headroom_cost_usd
     from spend_commitments
     group by pool_id, billing_month, known_month
 

@@ -112,7 +112,7 @@ package_changes as (
     inner join changes
         on
             months.pool_id = changes.pool_id
-            and changes.known_month >= months.billing_month
+            and months.billing_month <= changes.known_month
     where months.is_package = 1
 
 ),

@@ -42,8 +42,8 @@ demand as (
 
 ),
 
--- Quantities are sold from the minimum on, in steps. Steps above the minimum that lie at
--- or below the hour's demand:
+-- Quantities are sold from the minimum on, in steps: those above the minimum that lie
+-- at or below the demand of the hour.
 stepped as (
 
     select

@@ -34,18 +34,22 @@ counted as (
 
     select
         *,
-        {%- set above %} over (
+        sum(case when capacity_hour is null then 0 else 1 end) over (
             partition by pool_id, billing_month, scenario
             order by
                 weighted_tokens desc,
-                case when capacity_hour is null then 1 else 2 end,
-                capacity_hour
+                case when capacity_hour is null then 1 else 2 end asc,
+                capacity_hour asc
             rows between unbounded preceding and current row
-        )
-        {%- endset %}
-        sum(case when capacity_hour is null then 0 else 1 end) {{ above }}
-            as hours_above,
-        sum(coalesce(demand_weighted_tokens, 0)) {{ above }} as tokens_of_hours_above
+        ) as hours_above,
+        sum(coalesce(demand_weighted_tokens, 0)) over (
+            partition by pool_id, billing_month, scenario
+            order by
+                weighted_tokens desc,
+                case when capacity_hour is null then 1 else 2 end asc,
+                capacity_hour asc
+            rows between unbounded preceding and current row
+        ) as tokens_of_hours_above
     from placed
 
 ),

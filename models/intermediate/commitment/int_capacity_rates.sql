@@ -28,7 +28,10 @@ final as (
         -- A token package is bought for its term, not for an hour of it.
         cast(
             sum(
-                case when is_hourly_capacity then capacity_cost_usd else total_price_usd end
+                case
+                    when is_hourly_capacity then capacity_cost_usd
+                    else total_price_usd
+                end
             ) as numeric(38, 12)
         ) as rate_cost_usd,
         cast(sum(quantity * throughput_tokens_per_unit_hour) as numeric(38, 6))

@@ -91,8 +91,9 @@ final as (
         cast(
             case
                 when spill_charging = 'pooled' and spill_parts is not null
-                    then cast(spill_parts as decimal(26, 0))
-                    * cast(0.000000000001 as decimal(12, 12))
+                    then
+                        cast(spill_parts as decimal(26, 0))
+                        * cast(0.000000000001 as decimal(12, 12))
                 else spill_cost_usd
             end as numeric(38, 12)
         ) as spill_cost_usd

@@ -60,16 +60,17 @@ final as (
         exact_used_cost_usd,
         coalesce(used_cents, 0) as used_cents,
         cast(
-            cast(coalesce(used_cents, 0) as decimal(26, 0)) * cast(0.01 as decimal(2, 2))
-            + case
+            cast(coalesce(used_cents, 0) as decimal(26, 0))
+            * cast(0.01 as decimal(2, 2)) + case
                 when
                     row_number() over (
                         partition by {{ month | join(', ') }}
                         order by
                             used_weight desc, application_id asc, cost_center_id asc
                     ) = 1
-                    then month_used_cost_usd
-                    - month_used_cents * cast(0.01 as decimal(2, 2))
+                    then
+                        month_used_cost_usd
+                        - month_used_cents * cast(0.01 as decimal(2, 2))
                 else 0
             end as numeric(38, 12)
         ) as used_cost_usd,

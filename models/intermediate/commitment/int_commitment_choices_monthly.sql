@@ -52,7 +52,7 @@ ordered as (
 priced as (
 
     select
-        months.*,
+        *,
         {{ safe_ratio('capacity_cost_usd', 'capacity_units') }}
             as commitment_usd_per_unit_hour,
         {{ prorated_usd(

@@ -54,8 +54,11 @@ counted as (
 
     select
         *,
-        cast({{ dbt.datediff('starts_at', 'ends_at', 'hour') }} as bigint)
-            as hours_of_date,
+        cast(
+            {{ dbt.datediff(
+                'starts_at', 'ends_at', 'hour'
+            ) }} as bigint
+        ) as hours_of_date,
         total_price_usd
         - coalesce(unit_price_usd_per_hour, 0) * quantity * term_hours as spread_usd
     from dates
@@ -104,7 +107,7 @@ ranked as (
 final as (
 
     select
-        ranked.*,
+        *,
         cast(
             cast(
                 date_cents + case when remainder_rank <= cents_left then 1 else 0 end

@@ -114,8 +114,11 @@ final as (
         termed.billing_month,
         max(case when termed.size_rank = 1 then termed.forecast_owner end)
             as forecast_owner,
-        max(case when termed.size_rank = 1 then termed.forecast_owner_cost_center_id end)
-            as forecast_owner_cost_center_id,
+        max(
+            case
+                when termed.size_rank = 1 then termed.forecast_owner_cost_center_id
+            end
+        ) as forecast_owner_cost_center_id,
         max(case when termed.size_rank = 1 then termed.forecast_version_id end)
             as forecast_version_id,
         max(case when termed.size_rank = 1 then termed.forecast_error_ratio end)
@@ -135,7 +138,8 @@ final as (
         coalesce(max(case when patience.is_batchable then 1 else 0 end) = 1, false)
             as is_batchable,
         max(policy.forecast_error_limit_ratio) as forecast_error_limit_ratio,
-        max(policy.minimum_history_days) as minimum_history_days
+        max(policy.minimum_history_days) as minimum_history_days,
+        max(policy.utilization_definition_version) as utilization_definition_version
     from termed
     cross join policy
     left join models

@@ -64,8 +64,10 @@ costed as (
 
     select
         *,
-        case when is_hourly_capacity then capacity_cost_usd else pool_capacity_cost_usd end
-            as amortized_cost_usd,
+        case
+            when is_hourly_capacity then capacity_cost_usd
+            else pool_capacity_cost_usd
+        end as amortized_cost_usd,
         case
             when is_hourly_capacity
                 then {{ prorated_usd(

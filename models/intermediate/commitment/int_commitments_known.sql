@@ -12,7 +12,7 @@ billing_accounts as (
 versions as (
 
     select
-        commitments.*,
+        *,
         lead(recorded_at) over (
             partition by commitment_id, valid_from_at order by recorded_at
         ) as replaced_at,

@@ -44,7 +44,7 @@ reserved as (
             offered.commitment_id = reservations.commitment_id
             and offered.capacity_hour >= reservations.valid_from_at
             and offered.capacity_hour < reservations.valid_until_at
-            and reservations.recorded_at <= months.known_until_at
+            and months.known_until_at >= reservations.recorded_at
     qualify dense_rank() over (
         partition by offered.commitment_id, offered.capacity_hour, offered.known_month
         order by reservations.recorded_at desc

@@ -111,7 +111,7 @@ final as (
             believed.commitment_id = usage.commitment_id
             and believed.term_start_at = usage.term_start_at
             and believed.known_from_at = usage.known_from_at
-            and usage.known_month <= believed.known_month
+            and believed.known_month >= usage.known_month
     group by
         believed.commitment_id,
         believed.term_start_at,

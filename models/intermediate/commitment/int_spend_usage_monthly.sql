@@ -30,8 +30,8 @@ final as (
     inner join attempts
         on
             deployments.billing_account_id = attempts.billing_account_id
-            and attempts.started_at >= deployments.term_start_at
-            and attempts.started_at < deployments.term_end_at
+            and deployments.term_start_at <= attempts.started_at
+            and deployments.term_end_at > attempts.started_at
             and (
                 deployments.eligible_deployment_id = '*'
                 or deployments.eligible_deployment_id = attempts.deployment_id

@@ -12,7 +12,7 @@ policy as (
 clocked as (
 
     select
-        pool_hours.*,
+        *,
         {{ between_time_zones('capacity_hour', "'UTC'", 'billing_time_zone') }}
             as local_hour
     from pool_hours
@@ -24,15 +24,18 @@ measured as (
     select
         clocked.*,
         policy.utilization_definition_version,
-        {{ dbt.datediff(dbt.date_trunc('week', 'local_hour'), 'local_hour', 'day') }} < 5
-        and {{ dbt.datediff(dbt.date_trunc('day', 'local_hour'), 'local_hour', 'hour') }}
-        >= policy.business_hours_from
-        and {{ dbt.datediff(dbt.date_trunc('day', 'local_hour'), 'local_hour', 'hour') }}
-        < policy.business_hours_until as is_business_hour,
+        {{ dbt.datediff(
+            dbt.date_trunc('week', 'clocked.local_hour'), 'clocked.local_hour', 'day'
+        ) }} as local_weekday,
+        {{ dbt.datediff(
+            dbt.date_trunc('day', 'clocked.local_hour'), 'clocked.local_hour', 'hour'
+        ) }} as local_hour_of_day,
+        policy.business_hours_from,
+        policy.business_hours_until,
         -- Another pool of the provider that serves the same model and idles.
-        sum(unused_weighted_tokens) over (
-            partition by provider_id, model_id, capacity_hour
-        ) - unused_weighted_tokens as idle_elsewhere_weighted_tokens
+        sum(clocked.unused_weighted_tokens) over (
+            partition by clocked.provider_id, clocked.model_id, clocked.capacity_hour
+        ) - clocked.unused_weighted_tokens as idle_elsewhere_weighted_tokens
     from clocked
     cross join policy
 
@@ -86,7 +89,9 @@ final as (
             as numeric(38, 12)
         ) as rounding_usd,
         -- booleans
-        is_business_hour,
+        local_weekday < 5
+        and local_hour_of_day >= business_hours_from
+        and local_hour_of_day < business_hours_until as is_business_hour,
         -- dates
         cast(billing_date as date) as billing_date,
         cast(billing_month as date) as billing_month,

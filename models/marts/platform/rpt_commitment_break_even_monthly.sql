@@ -8,28 +8,6 @@ evidence as (
     select * from {{ ref('int_commitment_evidence_monthly') }}
 ),
 
-pool_hours as (
-    select * from {{ ref('fct_capacity_hours') }}
-),
-
--- Standard deviation x hours = root of hours x squares - square of the sum.
-variation as (
-
-    select
-        pool_id,
-        billing_month,
-        max(utilization_definition_version) as utilization_definition_version,
-        count(*) * sum(
-            cast(used_units + over_capacity_units + spill_units as decimal(18, 6))
-            * cast(used_units + over_capacity_units + spill_units as decimal(18, 6))
-        ) as squares,
-        sum(cast(used_units + over_capacity_units + spill_units as decimal(18, 6)))
-            as demand_units
-    from pool_hours
-    group by pool_id, billing_month
-
-),
-
 judged as (
 
     select
@@ -43,18 +21,10 @@ judged as (
         evidence.history_days,
         evidence.model_retires_at,
         evidence.is_batchable,
-        variation.utilization_definition_version,
+        evidence.utilization_definition_version,
         cast(
-            power(
-                cast(
-                    greatest(
-                        0,
-                        variation.squares
-                        - variation.demand_units * variation.demand_units
-                    ) as double
-                ),
-                0.5
-            ) as numeric(38, 6)
+            power(cast(greatest(0, choices.squared_deviation_units) as double), 0.5)
+            as numeric(38, 6)
         ) as summed_deviation_units,
         case
             when choices.demand_weighted_tokens = 0 then 'no_demand'
@@ -75,10 +45,6 @@ judged as (
         on
             choices.pool_id = evidence.pool_id
             and choices.billing_month = evidence.billing_month
-    inner join variation
-        on
-            choices.pool_id = variation.pool_id
-            and choices.billing_month = variation.billing_month
 
 ),
 
@@ -129,8 +95,10 @@ final as (
             as numeric(38, 12)
         ) as load_factor_ratio,
         summed_deviation_units,
-        cast({{ safe_ratio('summed_deviation_units', 'demand_units') }} as numeric(38, 12))
-            as demand_variation_ratio,
+        cast(
+            {{ safe_ratio('summed_deviation_units', 'demand_units') }}
+            as numeric(38, 12)
+        ) as demand_variation_ratio,
         capacity_cost_usd,
         spill_cost_usd,
         cast(capacity_cost_usd + spill_cost_usd as numeric(38, 12)) as actual_cost_usd,
