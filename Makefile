@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help venv lock demo test lint publish bench load-snowflake clean
+.PHONY: help venv lock demo test lint publish export-focus validate-focus bench load-snowflake clean
 
 PYTHON ?= python3.11
 VENV := .venv
@@ -64,6 +64,12 @@ lint: venv ## Lint Python and SQL; parse the project as strictly as dbt can
 
 publish: venv ## Publish the marts of the last build to published/
 	@$(BIN)/python scripts/publish_marts.py
+
+export-focus: venv ## Write the FOCUS datasets of the last build to published/ as Parquet
+	@$(BIN)/python -m scripts.export_focus
+
+validate-focus: export-focus ## Judge the FOCUS 1.2 export with the official validator (needs Python 3.12)
+	@$(BIN)/python -m scripts.validate_focus
 
 bench: venv ## Measure a build of ROWS= synthetic calls (default 1 million) against its yardsticks
 	@$(BIN)/python benchmarks/run.py --rows $(or $(ROWS),1000000)

@@ -105,7 +105,7 @@ def environment(settings: dict[str, str | None]) -> Iterator[None]:
 
 @contextmanager
 def without_descriptions() -> Iterator[None]:
-    """Relations get no comments for a while: one statement per column, and no test of rows looks."""
+    """Relations get no comments for a while: a statement per column, and no test of rows looks."""
     with (
         mock.patch.object(RuntimeConfigObject, "persist_relation_docs", lambda _: False),
         mock.patch.object(RuntimeConfigObject, "persist_column_docs", lambda _: False),

@@ -63,6 +63,8 @@ billed as (
         owner_source,
         environment,
         unpriced_reason,
+        api_key_hash,
+        user_pseudonym,
         {%- for token_class in priced_token_classes() %}
         contracted_graduated_{{ token_class }}_usd,
         case
@@ -105,6 +107,10 @@ summed as (
         environment,
         unpriced_reason,
         cast(count(*) as bigint) as attempts,
+        min(api_key_hash) as first_api_key_hash,
+        max(api_key_hash) as last_api_key_hash,
+        min(user_pseudonym) as first_user_pseudonym,
+        max(user_pseudonym) as last_user_pseudonym,
         {%- for token_class in priced_token_classes() %}
         cast(sum({{ token_class }}_tokens) as bigint) as {{ token_class }}_tokens,
         cast(sum(contracted_graduated_{{ token_class }}_usd) as decimal(38, 12))
