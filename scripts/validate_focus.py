@@ -210,7 +210,7 @@ def write_part(data: Path, part: Path, columns: str, condition: str) -> int:
         ).fetchall()[0][0]
 
 
-COVERS_NOTHING = "\"ChargeCategory\" = 'Purchase' and \"EffectiveCost\" <> 0"
+COVERS_NOTHING = '"ChargeCategory" = \'Purchase\' and "EffectiveCost" <> 0'
 SETTLED = f'"InvoiceId" is not null and not ({COVERS_NOTHING})'
 # A commitment that is counted twice; where none was bought, a currency that does not exist.
 CORRUPTED = """

@@ -33,15 +33,6 @@ from .bills import (
     place_lines,
     read_bills,
 )
-from .pools import (
-    FORECAST_OWNER,
-    PLATFORM,
-    Commitment,
-    charge_hour,
-    commitment_of,
-    idle_shares,
-    used_cost,
-)
 from .ledger import (
     BEYOND_WINDOW,
     DIRECT,
@@ -72,8 +63,26 @@ from .ledger import (
     spread,
 )
 from .ownership import UNOWNED, Registry
+from .pools import (
+    FORECAST_OWNER,
+    PLATFORM,
+    Commitment,
+    charge_hour,
+    commitment_of,
+    idle_shares,
+    used_cost,
+)
 from .rate import CONTRACT, CONVERT_TOTAL, LIST, RatedAttempt, Rater
-from .read import Row, Seeds, covers, decimal_of, parse_instant, read_raw_table, read_seeds, recorded
+from .read import (
+    Row,
+    Seeds,
+    covers,
+    decimal_of,
+    parse_instant,
+    read_raw_table,
+    read_seeds,
+    recorded,
+)
 from .reconciliation import (
     Bucket,
     Parts,
@@ -338,9 +347,7 @@ class Books:
         with localcontext(CONTEXT):
             return rows[0].unit_price / rows[0].unit_quantity
 
-    def matches(
-        self, account: Account, month: date, knowledge: Knowledge
-    ) -> dict[Cell, Match]:
+    def matches(self, account: Account, month: date, knowledge: Knowledge) -> dict[Cell, Match]:
         """Usage lines of an account's bills for a month against the telemetry of that month."""
         lines = [
             line
@@ -367,9 +374,15 @@ class Books:
             for bucket_uses, bucket_lines in _buckets(covered, billed):
                 parts += classify(
                     self._bucket(
-                        account, cell, bucket_uses, bucket_lines, counts_units, silence, sources,
+                        account,
+                        cell,
+                        bucket_uses,
+                        bucket_lines,
+                        counts_units,
+                        silence,
+                        sources,
                         knowledge,
-                    )  # fmt: skip
+                    )
                 )
             parts = price_or_rounding(parts, (line.amount for line in billed))
             rated = exact_sum(use.amount for use in covered)
@@ -469,9 +482,7 @@ class Books:
 
     def _demand(
         self, commitment: Commitment, account: Account, month: date, knowledge: Knowledge
-    ) -> tuple[
-        dict[datetime, dict[Bearer, Fraction]], dict[datetime, dict[Bearer, Fraction]]
-    ]:
+    ) -> tuple[dict[datetime, dict[Bearer, Fraction]], dict[datetime, dict[Bearer, Fraction]]]:
         """Weighted tokens by hour and bearer, on the capacity and spilled from it."""
         sides: dict[str, dict[datetime, dict[Bearer, Fraction]]] = {
             mode: defaultdict(lambda: defaultdict(Fraction))
@@ -701,9 +712,7 @@ class Books:
                     if cause and late > RESTATEMENT_WINDOW_MONTHS:
                         cause = BEYOND_WINDOW
                     if cents:
-                        found.append(
-                            Step(period.posting_month, usage.posting_month, cause, cents)
-                        )
+                        found.append(Step(period.posting_month, usage.posting_month, cause, cents))
                 before = period
         return found
 
@@ -787,7 +796,9 @@ class Books:
             amount = line.amount * booked
             reason = {CREDIT: "credit", TAX: "tax", FEE: "fixed_fee"}[line.category]
             rows[month, name, line.model_id, line.token_class].append(
-                ReconciliationRow(None, None, ZERO, amount, replace(Parts(), **{reason: amount}), above)
+                ReconciliationRow(
+                    None, None, ZERO, amount, replace(Parts(), **{reason: amount}), above
+                )
             )
 
 
@@ -809,9 +820,7 @@ def _units(lines: list[BillLine], counts_units: bool) -> Decimal | None:
     return exact_sum(line.units for line in lines)
 
 
-def _buckets(
-    uses: list[Use], lines: list[BillLine]
-) -> list[tuple[list[Use], list[BillLine]]]:
+def _buckets(uses: list[Use], lines: list[BillLine]) -> list[tuple[list[Use], list[BillLine]]]:
     """Telemetry and charges by the stretches of time that the bill itself has."""
     stretches: dict[tuple[datetime, datetime], tuple[list[Use], list[BillLine]]] = {}
     for line in lines:

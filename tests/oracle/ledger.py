@@ -158,9 +158,7 @@ def credit_bearers(
     return [Charge(Line("UNKNOWN", "", platform, CREDIT_LINE), "", "", amount)]
 
 
-def difference(
-    after: Mapping[Key, int], before: Mapping[Key, int]
-) -> dict[Key, int]:
+def difference(after: Mapping[Key, int], before: Mapping[Key, int]) -> dict[Key, int]:
     """What changed, by key; keys that did not change are left out."""
     changes = {key: after.get(key, 0) - before.get(key, 0) for key in {**before, **after}}
     return {key: change for key, change in changes.items() if change}

@@ -55,9 +55,7 @@ class Commitment:
         tokens = dict(attempt.tokens)
         output = tokens.pop("output", 0)
         cached = tokens.pop("cache_read", 0)
-        return (
-            sum(tokens.values()) + self.output_weight * output + self.cache_read_weight * cached
-        )
+        return sum(tokens.values()) + self.output_weight * output + self.cache_read_weight * cached
 
 
 def commitment_of(row: Row) -> Commitment:
@@ -87,9 +85,7 @@ def commitment_of(row: Row) -> Commitment:
     )
 
 
-def in_proportion(
-    amount: Fraction, weights: Mapping[Bearer, Fraction]
-) -> dict[Bearer, Fraction]:
+def in_proportion(amount: Fraction, weights: Mapping[Bearer, Fraction]) -> dict[Bearer, Fraction]:
     """Exact shares of an amount; nothing is split where there is no weight."""
     total = sum(weights.values(), Fraction(0))
     if total == 0:

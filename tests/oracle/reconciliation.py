@@ -114,9 +114,7 @@ def price_or_rounding(parts: Parts, amounts: Iterable[Decimal]) -> Parts:
         return parts + Parts(price=-parts.price, rounding=parts.price)
 
 
-def in_usd(
-    parts: Parts, rated: Decimal, rated_usd: Decimal, booked_rate: Decimal
-) -> Parts:
+def in_usd(parts: Parts, rated: Decimal, rated_usd: Decimal, booked_rate: Decimal) -> Parts:
     """Local parts at the booked rate; ``rated`` between its month rate and the booked one is FX."""
     with localcontext(CONTEXT):
         return parts.times(booked_rate) + Parts(fx=rated * booked_rate - rated_usd)

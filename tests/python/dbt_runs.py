@@ -180,10 +180,14 @@ def run_dbt(
         "--quiet",
         "--write-json" if is_documented else "--no-write-json",
         *arguments,
-        "--project-dir", str(project),
-        "--profiles-dir", str(project),
-        "--target-path", str(target_path),
-        "--log-path", str(workspace / "logs"),
+        "--project-dir",
+        str(project),
+        "--profiles-dir",
+        str(project),
+        "--target-path",
+        str(target_path),
+        "--log-path",
+        str(workspace / "logs"),
     ]
     if variables:
         command += ["--vars", json.dumps(variables)]

@@ -180,9 +180,7 @@ def compiled_tests(build: DbtRun) -> dict[tuple[str, str], str]:
 
 
 @pytest.fixture(scope="module")
-def datasets(
-    sample_build: DbtRun, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Datasets]:
+def datasets(sample_build: DbtRun, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Datasets]:
     """The sample company's datasets in a copy that tests may change."""
     copy = tmp_path_factory.mktemp("focus") / sample_build.database.name
     shutil.copy(sample_build.database, copy)

@@ -13,7 +13,15 @@ from dbt_runs import PROJECT, DbtRun, run_dbt
 
 LEDGER = ["build", "--select", "+fct_cost_lines", "--exclude-resource-type", "unit_test", "test"]
 CLOSE_OF_SEPTEMBER = "2026-10-05 23:59:00"
-COPIED = ["dbt_project.yml", "profiles.yml", "models", "macros", "seeds", "snapshots", "tests/generic"]
+COPIED = [
+    "dbt_project.yml",
+    "profiles.yml",
+    "models",
+    "macros",
+    "seeds",
+    "snapshots",
+    "tests/generic",
+]
 
 
 def posted_until(build: DbtRun, posting_month: str) -> list[tuple[Any, ...]]:

@@ -242,7 +242,9 @@ def test_the_grain_of_a_mart_is_tested(manifest: Manifest) -> None:
             for name, kwargs in tests
             if name in ("unique", "unique_combination")
         ]
-        not_null = {kwargs["column_name"].strip('"') for name, kwargs in tests if name == "not_null"}
+        not_null = {
+            kwargs["column_name"].strip('"') for name, kwargs in tests if name == "not_null"
+        }
         if not any(sorted(columns) == sorted(grain) for columns in unique):
             wrong.append(f"{mart['name']}: no uniqueness test on exactly {grain}")
         if not set(grain) <= not_null and len(grain) == 1:

@@ -111,10 +111,10 @@ final as (
         cast(greatest(0, quantity_cost_usd - best_cost_usd) as numeric(38, 12))
             as regret_usd,
         cast(quantile_units as numeric(38, 12)) as quantile_quantity,
-        cast(demand_growth_ratio as numeric(18, 6)) as demand_growth_ratio,
+        cast(demand_growth_ratio as numeric(18, 6)) as demand_growth,
         cast(forecast_best_quantity_units as numeric(18, 6)) as forecast_best_quantity,
         cast(marginal_benefit_usd as numeric(38, 12)) as marginal_benefit_usd,
-        cast(forecast_error_ratio as numeric(18, 6)) as forecast_error_ratio,
+        cast(forecast_error_ratio as numeric(18, 6)) as forecast_error,
         history_days,
         throttled_attempts,
         unpriced_attempts,
