@@ -45,7 +45,7 @@ lock: ## Resolve requirements.in into requirements.lock (needs uv; nothing else 
 
 demo: venv ## Build the sample company, publish its marts and print where to look
 	@echo "Building the sample company: about half a minute."
-	@$(SAMPLE) AI_FINOPS_DUCKDB_PATH=ai_finops.duckdb $(BIN)/dbt --quiet build
+	@$(SAMPLE) AI_FINOPS_DUCKDB_PATH=ai_finops.duckdb $(BIN)/dbt --quiet build --exclude-resource-type unit_test
 	@AI_FINOPS_DUCKDB_PATH=ai_finops.duckdb $(BIN)/python scripts/publish_marts.py
 	@$(BIN)/python scripts/print_summary.py
 
@@ -57,7 +57,7 @@ test: lint ## Everything that must hold: lint, strict parse, and pytest, which b
 lint: venv ## Lint Python and SQL; parse the project as strictly as dbt can
 	$(BIN)/ruff check .
 	$(SAMPLE) AI_FINOPS_DUCKDB_PATH=:memory: DBT_TARGET_PATH=target/lint \
-		$(BIN)/sqlfluff lint --disable-progress-bar models tests analyses
+		$(BIN)/sqlfluff lint --processes 0 --disable-progress-bar models tests analyses
 	SNOWFLAKE_ACCOUNT=none SNOWFLAKE_USER=none $(BIN)/dbt --quiet parse --no-partial-parse \
 		--target snowflake --target-path target/strict \
 		--warn-error-options '{"error": "all", "silence": ["MFConverterIssue"]}'

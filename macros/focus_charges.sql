@@ -22,6 +22,7 @@
         ~ ' sku_id sku_price_id sku_meter region_id business_unit_id application_id component_id contributing_team_id environment'
         ~ ' commitment_id commitment_status allocation_method allocated_resource_id origin_charge_id residual_class principal_id credential_id'
         ~ ' charge_category charge_class charge_frequency charge_description pricing_category pricing_unit consumed_unit pricing_currency'
+        ~ ' billing_currency invoice_issuer_name service_provider_name host_provider_name'
         ~ ' service_name service_category service_subcategory source_changes'
         ~ ' pricing_quantity:numeric(38,12) consumed_quantity:numeric(38,12) commitment_quantity:numeric(38,12)'
         ~ ' list_unit_price:numeric(38,12) contracted_unit_price:numeric(38,12)'

@@ -1,4 +1,5 @@
--- A rate that is booked after its month's close would change what the closed month posted.
+-- A rate that is booked after its month's close would change what the closed month
+-- posted.
 select
     fx_rates.from_currency,
     fx_rates.rate_date,

@@ -1,6 +1,6 @@
--- What the calls cost in the end, what stands apart from them and what rounding down left
--- equal the bills of every account and month, to the last decimal. Days that no bill
--- covers yet are on neither side.
+-- What the calls cost in the end, what stands apart from them and what rounding
+-- down left equal the bills of every account and month, to the last decimal. Days
+-- that no bill covers yet are on neither side.
 with
 
 newest_steps as (

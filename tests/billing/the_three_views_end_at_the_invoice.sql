@@ -1,5 +1,5 @@
--- The gateway's own cost, what rating adds to it and what the invoice adds to that end at
--- the invoiced amount.
+-- The gateway's own cost, what rating adds to it and what the invoice adds to that
+-- end at the invoiced amount.
 with
 
 compared as (

@@ -1,16 +1,28 @@
 -- The ledger posts each bill in whole cents of USD; FOCUS shows it in its own currency.
+-- Bills with a line that has no exchange rate are in the ledger in part only.
 with
+
+rated_bills as (
+    select
+        bill_id,
+        billing_account_id,
+        max(booked_rate) as booked_rate
+    from {{ ref('int_focus_bill_lines') }}
+    group by bill_id, billing_account_id
+    having
+        count(billed_cost_usd) = count(*)
+        and min(booked_rate) = max(booked_rate)
+),
 
 charged as (
     select
         charges.bill_id,
-        sum(charges.billed_cost * months.usd_rate) as charged_usd
+        sum(charges.billed_cost * rated_bills.booked_rate) as charged_usd
     from {{ ref('int_focus_charges') }} as charges
-    inner join {{ ref('int_focus_months') }} as months
+    inner join rated_bills
         on
-            charges.billing_account_id = months.billing_account_id
-            and charges.billing_month = months.billing_month
-    where charges.invoice_status <> 'estimated' and months.usd_rate is not null
+            charges.bill_id = rated_bills.bill_id
+            and charges.billing_account_id = rated_bills.billing_account_id
     group by charges.bill_id
 ),
 

@@ -19,16 +19,16 @@ charged as (
 
 payable as (
     select
-        coalesce(invoice_issuer_name, service_provider_name, provider_id) as issuer,
+        coalesce(invoice_issuer_name, service_provider_name, provider_id, 'UNKNOWN') as issuer,
         coalesce(invoice_id, 'provisional:' || coalesce(billing_account_id, 'UNKNOWN'))
             as bill,
-        billing_currency as currency,
+        coalesce(billing_currency, 'XXX') as currency,
         sum(billed_cost) as amount
     from {{ ref('fct_invoice_lines') }}
     group by
-        coalesce(invoice_issuer_name, service_provider_name, provider_id),
+        coalesce(invoice_issuer_name, service_provider_name, provider_id, 'UNKNOWN'),
         coalesce(invoice_id, 'provisional:' || coalesce(billing_account_id, 'UNKNOWN')),
-        billing_currency
+        coalesce(billing_currency, 'XXX')
 )
 
 select

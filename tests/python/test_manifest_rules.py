@@ -49,6 +49,11 @@ REFERENCES_TO_THE_RIGHT = {
     ("int_focus_meters", "fct_attempts"): (
         "meters other than tokens stand call by call, and only calls that were accepted count"
     ),
+    ("int_capacity_attempts", "fct_attempts"): (
+        "weighs what accepted calls asked of a pool; the rates they pay do not depend on it"
+    ),
+    ("int_gateway_differences", "fct_attempts"): "compares what accepted calls cost in the end",
+    ("int_true_up_residuals", "fct_attempts"): "what the calls of a bill leave of it",
     ("int_models_without_rate", "dim_dates"): "the calendar's months are a mart and nowhere else",
 }
 

@@ -11,8 +11,9 @@ metered_lines as (
             ) then token_class
             else 'other_meters'
         end as billed_class,
-        {{ dbt.datediff('charge_period_start', 'charge_period_end', 'hour') }} > 25
-            as is_longer_than_a_day
+        {{ dbt.datediff(
+            'charge_period_start', 'charge_period_end', 'hour'
+        ) }} > 25 as is_longer_than_a_day -- noqa: LT05
     from {{ ref('int_invoice_lines_stepped') }}
     where line_kind = 'metered'
 ),
@@ -23,25 +24,27 @@ bucketed as (
     select
         metered_lines.*,
         case
-            when max(case when is_longer_than_a_day then 1 else 0 end) over (
+            when max(
+                case when metered_lines.is_longer_than_a_day then 1 else 0 end
+            ) over (
                 partition by
-                    step_id,
-                    billing_account_id,
-                    billing_month,
-                    model_id,
-                    pricing_mode,
-                    billed_class
-            ) = 1 then billing_month
-            else billing_date
+                    metered_lines.step_id,
+                    metered_lines.billing_account_id,
+                    metered_lines.billing_month,
+                    metered_lines.model_id,
+                    metered_lines.pricing_mode,
+                    metered_lines.billed_class
+            ) = 1 then metered_lines.billing_month
+            else metered_lines.billing_date
         end as bucket_date,
-        max(case when is_longer_than_a_day then 1 else 0 end) over (
+        max(case when metered_lines.is_longer_than_a_day then 1 else 0 end) over (
             partition by
-                step_id,
-                billing_account_id,
-                billing_month,
-                model_id,
-                pricing_mode,
-                billed_class
+                metered_lines.step_id,
+                metered_lines.billing_account_id,
+                metered_lines.billing_month,
+                metered_lines.model_id,
+                metered_lines.pricing_mode,
+                metered_lines.billed_class
         ) = 0 as is_billed_by_day
     from metered_lines
 

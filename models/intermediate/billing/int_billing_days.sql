@@ -12,7 +12,8 @@ accounts as (
     {{ known_rows(ref('billing_accounts'), ['billing_account_id']) }}
 ),
 
--- A day of the account's clock can touch two days in UTC: the one of the same name and a neighbor.
+-- A day of the account's clock can touch two days in UTC: the one of the same name
+-- and a neighbor.
 candidates as (
 
     {% for shift in [-1, 0, 1] -%}

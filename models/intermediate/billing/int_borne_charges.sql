@@ -57,9 +57,13 @@ total_weights as (
 
     select
         shares.*,
-        sum(weight) over (
+        sum(shares.weight) over (
             partition by
-                step_id, billing_account_id, billing_month, model_id, price_mode
+                shares.step_id,
+                shares.billing_account_id,
+                shares.billing_month,
+                shares.model_id,
+                shares.price_mode
         ) as total_weight
     from shares
 

@@ -92,8 +92,8 @@ borne_sums as (
 
 ),
 
--- What a bill asks for beyond the month's share of a term is paid ahead; a month without
--- a bill uses it up.
+-- What a bill asks for beyond the month's share of a term is paid ahead; a month
+-- without a bill uses it up.
 prepaid as (
 
     select

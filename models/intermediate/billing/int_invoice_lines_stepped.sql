@@ -21,8 +21,8 @@ commitments as (
     where {{ is_known('recorded_at') }}
 ),
 
--- Lines in force as far as the step knows. Copies and refused lines were never in force:
--- they count as replaced in the period in which they came.
+-- Lines in force as far as the step knows. Copies and refused lines were never in
+-- force: they count as replaced in the period in which they came.
 known_lines as (
 
     select
@@ -55,7 +55,8 @@ known_lines as (
         invoice_lines.billed_cost_usd,
         -- Rounding to cents can explain a cent on a line, and nothing on a finer one.
         case
-            when invoice_lines.billed_cost_usd * 100
+            when
+                invoice_lines.billed_cost_usd * 100
                 = floor(invoice_lines.billed_cost_usd * 100) then 1
             else 0
         end as whole_cent_lines

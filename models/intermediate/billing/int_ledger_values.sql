@@ -63,20 +63,25 @@ totaled as (
 ),
 
 -- In cents. A negative total is split like a positive one and signed again.
-floored as (
+signed as (
 
     select
         totaled.*,
-        case when total_usd < 0 then -1 else 1 end as total_sign,
-        cast(abs(round(total_usd, 2)) * 100 as decimal(38, 0)) as total_cents,
-        cast(
-            floor(exact_usd * case when total_usd < 0 then -100 else 100 end)
-            as decimal(38, 0)
-        ) as floor_cents,
-        exact_usd * case when total_usd < 0 then -100 else 100 end
-        - floor(exact_usd * case when total_usd < 0 then -100 else 100 end)
-            as cent_remainder
+        case when totaled.total_usd < 0 then -1 else 1 end as total_sign,
+        cast(abs(round(totaled.total_usd, 2)) * 100 as decimal(38, 0)) as total_cents,
+        totaled.exact_usd * case when totaled.total_usd < 0 then -100 else 100 end
+            as exact_cents
     from totaled
+
+),
+
+parted as (
+
+    select
+        signed.*,
+        cast(floor(signed.exact_cents) as decimal(38, 0)) as floor_cents,
+        signed.exact_cents - floor(signed.exact_cents) as cent_remainder
+    from signed
 
 ),
 
@@ -108,7 +113,7 @@ final as (
                 end as decimal(20, 0)
             ) * cast(0.01 as decimal(3, 2)) as decimal(38, 2)
         ) as amount_usd
-    from floored
+    from parted
 
 )
 

@@ -46,9 +46,12 @@ ranked_bills as (
     select
         billed_keys.*,
         row_number() over (
-            partition by {{ key | join(', ') }} order by billed_usd desc, bill_id asc
+            partition by {{ key | join(', ') }}
+            order by billed_keys.billed_usd desc, billed_keys.bill_id asc
         ) as bill_rank,
-        sum(billed_usd) over (partition by {{ key | join(', ') }}) as all_billed_usd
+        sum(billed_keys.billed_usd) over (
+            partition by {{ key | join(', ') }}
+        ) as all_billed_usd
     from billed_keys
 
 ),
@@ -102,10 +105,10 @@ main_bills as (
             ranked_bills.bill_rank = 1
     left join account_bills
         on
-            {%- for column in key[:3] %}
+        {%- for column in key[:3] %}
             {{ 'and ' if not loop.first }}key_totals.{{ column }}
             = account_bills.{{ column }}
-            {%- endfor %}
+        {%- endfor %}
 
 ),
 

@@ -29,8 +29,8 @@ calendar as (
 
 ),
 
--- What becomes known after the last close of the calendar belongs to the month after it.
--- Without a calendar nothing is ever late.
+-- What becomes known after the last close of the calendar belongs to the month
+-- after it. Without a calendar nothing is ever late.
 open_period as (
 
     select

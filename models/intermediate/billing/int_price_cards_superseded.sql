@@ -82,32 +82,43 @@ superseded as (
 
 ),
 
--- A price that was unknown then is null. A graduated one is 0: its amount comes by month.
-final as (
+-- A price that was unknown then is null. A graduated one is 0: its amount comes by
+-- month.
+priced as (
 
     select
         segment_id,
         known_from_month,
         known_until_month,
+        token_class,
+        case
+            when is_graduated then cast(0 as decimal(18, 12))
+            when unit_quantity = 1000000 then cast(unit_price_usd as decimal(18, 12))
+            when unit_quantity = 1000
+                then cast(unit_price_usd * 1000 as decimal(18, 12))
+            when unit_quantity = 1
+                then cast(unit_price_usd * 1000000 as decimal(18, 12))
+            when unit_quantity = 1000000000
+                then cast(
+                    unit_price_usd * cast(0.001 as decimal(4, 3)) as decimal(18, 12)
+                )
+        end as usd_per_million
+    from superseded
+
+),
+
+final as (
+
+    select
+        segment_id,
+        known_from_month,
         {%- for token_class in priced_token_classes() %}
         max(
-            case
-                when token_class = '{{ token_class }}' and is_graduated then 0
-                when token_class = '{{ token_class }}'
-                    then cast(
-                        unit_price_usd * 1000000 * cast(
-                            case unit_quantity
-                                when 1000000 then 0.000001
-                                when 1000 then 0.001
-                                when 1 then 1
-                                when 1000000000 then 0.000000001
-                            end as decimal(10, 9)
-                        ) as decimal(18, 12)
-                    )
-            end
-        ) as {{ token_class }}_usd_per_million{{ ',' if not loop.last }}
+            case when token_class = '{{ token_class }}' then usd_per_million end
+        ) as {{ token_class }}_usd_per_million,
         {%- endfor %}
-    from superseded
+        known_until_month
+    from priced
     group by segment_id, known_from_month, known_until_month
 
 )

@@ -38,23 +38,24 @@ running as (
 
     select
         summed.*,
-        sum(rated_usd) over (
+        sum(summed.rated_usd) over (
             partition by
-                step_id,
-                billing_account_id,
-                billing_month,
-                model_id,
-                price_mode,
-                token_class
-            order by bucket_date, is_billed
+                summed.step_id,
+                summed.billing_account_id,
+                summed.billing_month,
+                summed.model_id,
+                summed.price_mode,
+                summed.token_class
+            order by summed.bucket_date, summed.is_billed
             rows between unbounded preceding and current row
         ) as running_usd
     from summed
 
 ),
 
--- Calls are rated at the month's average rate, a bill is booked at a rate of its own. The
--- running sum is converted, so that what each day cuts off is not lost to the month.
+-- Calls are rated at the month's average rate, a bill is booked at a rate of its
+-- own. The running sum is converted, so that what each day cuts off is not lost to
+-- the month.
 converted as (
 
     select

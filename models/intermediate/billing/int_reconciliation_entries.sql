@@ -41,7 +41,8 @@ bypassed as (
     select * from {{ ref('int_bypassed_usage') }}
 ),
 
--- Rated by the calendar of UTC, billed by the account's: the two months differ by timing.
+-- Rated by the calendar of UTC, billed by the account's: the two months differ by
+-- timing.
 rated_by_utc_month as (
 
     select
@@ -114,6 +115,8 @@ capacity as (
 
 ),
 
+
+
 {#- What each part says: the entry's name, then its amount and units. -#}
 {%- set entries = [
     ('rated_by_utc_month', 'rated', 'rated_usd', 'rated_units'),
@@ -131,7 +134,7 @@ capacity as (
     ('capacity', 'rated', 'rated_usd', 'null'),
     ('capacity', 'fixed_fee', '-rated_usd', 'null'),
     ('other_lines', 'invoiced', 'invoiced_usd', 'null'),
-] -%}
+] %}
 
 named as (
 

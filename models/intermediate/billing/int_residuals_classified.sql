@@ -17,7 +17,8 @@ classes as (
         price_mode,
         token_class,
         case
-            when sum(case when billed_units is null and is_on_the_bill then 1 else 0 end)
+            when
+                sum(case when billed_units is null and is_on_the_bill then 1 else 0 end)
                 = 0
                 then sum(billed_units)
         end as billed_units,
@@ -47,20 +48,29 @@ judged as (
 
     select
         classes.*,
-        sum(rated_at_booked_rate_usd) over (
+        sum(classes.rated_at_booked_rate_usd) over (
             partition by
-                step_id, billing_account_id, billing_month, model_id, price_mode
+                classes.step_id,
+                classes.billing_account_id,
+                classes.billing_month,
+                classes.model_id,
+                classes.price_mode
         ) = 0 as has_no_telemetry,
-        abs(sum(unexplained_usd) over (
-            partition by step_id, billing_account_id, billing_month
+        abs(sum(classes.unexplained_usd) over (
+            partition by
+                classes.step_id, classes.billing_account_id, classes.billing_month
         )) > greatest(
             cast({{ var('unexplained_limit_ratio') }} as decimal(9, 6))
-            * abs(sum(billed_usd) over (
-                partition by step_id, billing_account_id, billing_month
+            * abs(sum(classes.billed_usd) over (
+                partition by
+                    classes.step_id,
+                    classes.billing_account_id,
+                    classes.billing_month
             )),
             cast({{ var('unexplained_limit_usd') }} as decimal(18, 6))
         ) as is_above_tolerance,
-        abs(price_usd) <= whole_cent_lines * cast(0.01 as decimal(3, 2)) as is_rounding
+        abs(classes.price_usd)
+        <= classes.whole_cent_lines * cast(0.01 as decimal(3, 2)) as is_rounding
     from classes
 
 ),

@@ -38,8 +38,8 @@ final as (
             steps.usage_month = silent_hours.usage_month
             and steps.usage_known_month = silent_hours.usage_known_month
             and account_sources.source_name = silent_hours.source_name
-            and silent_hours.silent_hour >= billed.starts_at
-            and silent_hours.silent_hour < billed.ends_at
+            and billed.starts_at <= silent_hours.silent_hour
+            and billed.ends_at > silent_hours.silent_hour
 
 )
 

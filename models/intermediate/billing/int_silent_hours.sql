@@ -1,5 +1,5 @@
-{#- A source is silent in an hour that it should have spoken in: the same hour of each of
-    the three weeks before had records. -#}
+{#- A source is silent in an hour that it should have spoken in: the same hour of
+    each of the three weeks before had records. -#}
 {%- set weeks = [1, 2, 3] -%}
 
 with
@@ -46,16 +46,17 @@ final as (
         expected_hours.usage_known_month,
         expected_hours.source_name,
         expected_hours.silent_hour
-    from expected_hours
+    from
+        expected_hours
     {%- for week in weeks[1:] %}
-    inner join hours as weeks_{{ week }}_before
-        on
-            expected_hours.source_name = weeks_{{ week }}_before.source_name
-            and expected_hours.silent_hour = {{ dbt.dateadd(
+inner join hours as weeks_{{ week }}_before
+    on
+        expected_hours.source_name = weeks_{{ week }}_before.source_name
+        and expected_hours.silent_hour = {{ dbt.dateadd(
                 'hour', 168 * week, 'weeks_' ~ week ~ '_before.started_hour'
             ) }}
-            and weeks_{{ week }}_before.known_month
-            <= expected_hours.usage_known_month
+        and weeks_{{ week }}_before.known_month
+        <= expected_hours.usage_known_month
     {%- endfor %}
     left join hours as spoken_hours
         on

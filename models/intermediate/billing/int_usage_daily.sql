@@ -7,12 +7,13 @@
     cluster_by=['attempt_date']
 ) }}
 
-{#- Of two records of one call only one bears its cost, also across midnight. This model
-    has no calls of its own: the last build's fct_attempts, which is built later, knows
-    which ones went together. -#}
+{#- Of two records of one call only one bears its cost, also across midnight. This
+    model has no calls of its own: the last build's fct_attempts, which is built
+    later, knows which ones went together. -#}
 {%- set received = ref('int_requests_received') -%}
-{%- set built_attempts = adapter.get_relation(this.database, this.schema, 'fct_attempts')
-    if execute -%}
+{%- set built_attempts = adapter.get_relation(
+    this.database, this.schema, 'fct_attempts'
+) if execute -%}
 {%- set dates = linked_dates(
     received,
     received,
@@ -27,7 +28,7 @@ attempts as (
     select * from {{ ref('int_attempts_owned') }}
     where
         is_cost_bearing
-        {%- if is_incremental() %}
+    {%- if is_incremental() %}
         and {{ falls_on_dates('started_at', dates) }}
         {%- endif %}
 ),

@@ -37,9 +37,9 @@ joined as (
     from billed
     full outer join rated
         on
-            {%- for column in key %}
+        {%- for column in key %}
             {{ 'and ' if not loop.first }}billed.{{ column }} = rated.{{ column }}
-            {%- endfor %}
+        {%- endfor %}
 
 ),
 

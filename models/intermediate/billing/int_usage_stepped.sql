@@ -62,18 +62,22 @@ final as (
         priced.*,
         case
             when priced.is_rated_otherwise then cast(0 as decimal(38, 12))
-            else priced.contracted_cost_usd
-            {%- for token_class in priced_token_classes() %}
-            - priced.{{ token_class }}_rated_usd
-            {%- endfor %}
+            else
+                priced.contracted_cost_usd
+                {%- for token_class in priced_token_classes() %}
+                - priced.{{ token_class }}_rated_usd
+                {%- endfor %}
         end as other_meters_rated_usd,
+        -- noqa: disable=LT02
         case
             when not priced.is_rated_otherwise then priced.contracted_cost_usd
             else
-            {%- for token_class in priced_token_classes() %}
-            {{ '+ ' if not loop.first }}priced.{{ token_class }}_rated_usd
-            {%- endfor %}
+                {%- for token_class in priced_token_classes() %}
+                priced.{{ token_class }}_rated_usd
+                {{- ' +' if not loop.last }}
+                {%- endfor %}
         end as rated_usd
+        -- noqa: enable=all
     from priced
 
 )

@@ -55,8 +55,7 @@ named as (
         coalesce(accounts.billing_currency, named_by_bills.billing_currency, 'USD')
             as billing_currency,
         coalesce(accounts.billing_time_zone, 'UTC') as billing_time_zone,
-        coalesce(accounts.provider_id, named_by_bills.provider_id, 'UNKNOWN')
-            as provider_id,
+        coalesce(accounts.provider_id, named_by_bills.provider_id) as provider_id,
         named_by_bills.invoice_issuer_name,
         named_by_bills.service_provider_name,
         named_by_bills.host_provider_name,
@@ -69,7 +68,8 @@ named as (
 
 ),
 
--- An account that no bill has named yet goes by its provider.
+-- An account that no bill has named yet goes by its provider; null where nobody knows
+-- the account.
 final as (
 
     select

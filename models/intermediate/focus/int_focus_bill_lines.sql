@@ -31,7 +31,11 @@ final as (
                 line_kinds.line_kind = 'metered'
                 and invoice_lines.charge_class = 'Correction'
                 then 'correction'
-            else coalesce(line_kinds.line_kind, 'unmapped')
+            when line_kinds.line_kind is not null then line_kinds.line_kind
+            when invoice_lines.charge_category = 'Purchase' then 'fee'
+            when invoice_lines.charge_category in ('Adjustment', 'Credit', 'Tax')
+                then lower(invoice_lines.charge_category)
+            else 'unmapped'
         end as line_kind,
         case
             when

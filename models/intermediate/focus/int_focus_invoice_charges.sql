@@ -103,6 +103,11 @@ charges as (
             as pricing_unit,
         case when category = 'Usage' and bearers = 1 then consumed_unit end
             as consumed_unit,
+        -- ISO 4217 has a word for no currency, which FOCUS would not leave out.
+        coalesce(billing_currency, 'XXX') as billing_currency,
+        invoice_issuer_name,
+        service_provider_name,
+        host_provider_name,
         service_name,
         service_category,
         service_subcategory,
@@ -115,20 +120,15 @@ charges as (
             when is_priced and category = 'Purchase' and commitment_id is not null
                 then coalesce(commitment_quantity, pricing_quantity)
         end as commitment_quantity,
+        {%- for price in ['list', 'contracted'] %}
         case
             when
                 is_priced
-                and abs(priced_list_cost - line_list_cost) * 1000000000
-                <= abs(line_list_cost)
-                then list_unit_price
-        end as list_unit_price,
-        case
-            when
-                is_priced
-                and abs(priced_contracted_cost - line_contracted_cost) * 1000000000
-                <= abs(line_contracted_cost)
-                then contracted_unit_price
-        end as contracted_unit_price,
+                and abs(priced_{{ price }}_cost - line_{{ price }}_cost) * 1000000000
+                <= abs(line_{{ price }}_cost)
+                then {{ price }}_unit_price
+        end as {{ price }}_unit_price,
+        {%- endfor %}
         {{ focus_part('line_list_cost') }} as list_cost,
         {{ focus_part('line_contracted_cost') }} as contracted_cost,
         case when is_covering then 0 else {{ focus_part('payable_cost') }} end
@@ -137,8 +137,8 @@ charges as (
         usage_month as billing_month,
         billing_period_start,
         billing_period_end,
-        charge_period_start,
-        charge_period_end
+        coalesce(charge_period_start, billing_period_start) as charge_period_start,
+        coalesce(charge_period_end, billing_period_end) as charge_period_end
     from measured
 
 ),

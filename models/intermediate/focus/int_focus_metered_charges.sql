@@ -82,7 +82,8 @@ final as (
             'origin_charge_id', 'residual_class', 'charge_class', 'service_name',
             'service_category', 'service_subcategory', 'commitment_quantity',
             'on_demand_equivalent_cost', 'allocated_ratio', 'billing_period_start',
-            'billing_period_end',
+            'billing_period_end', 'billing_currency', 'invoice_issuer_name',
+            'service_provider_name', 'host_provider_name',
         ]) }}
     from charges
 

@@ -42,7 +42,7 @@ borne as (
 
     select
         residuals.*,
-        months.provider_id,
+        coalesce(months.provider_id, 'UNKNOWN') as provider_id,
         months.month_starts_at as charge_period_start,
         months.month_ends_at as charge_period_end,
         consumers.application_id,
@@ -128,7 +128,8 @@ final as (
             'contracted_unit_price', 'pricing_currency_list_unit_price',
             'pricing_currency_contracted_unit_price', 'pricing_currency_effective_cost',
             'on_demand_equivalent_cost', 'attempt_count', 'billing_period_start',
-            'billing_period_end',
+            'billing_period_end', 'billing_currency', 'invoice_issuer_name',
+            'service_provider_name', 'host_provider_name',
         ]) }}
     from charges
 

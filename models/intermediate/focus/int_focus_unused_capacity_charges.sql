@@ -134,7 +134,8 @@ final as (
             'consumed_quantity', 'pricing_currency_list_unit_price',
             'pricing_currency_contracted_unit_price', 'pricing_currency_effective_cost',
             'on_demand_equivalent_cost', 'attempt_count', 'billing_period_start',
-            'billing_period_end',
+            'billing_period_end', 'billing_currency', 'invoice_issuer_name',
+            'service_provider_name', 'host_provider_name',
         ]) }}
     from charges
 

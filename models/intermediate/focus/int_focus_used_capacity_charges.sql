@@ -67,6 +67,8 @@ final as (
             'service_subcategory', 'pricing_currency_list_unit_price',
             'pricing_currency_contracted_unit_price', 'pricing_currency_effective_cost',
             'allocated_ratio', 'billing_period_start', 'billing_period_end',
+            'billing_currency', 'invoice_issuer_name', 'service_provider_name',
+            'host_provider_name',
         ]) }}
     from charges
 

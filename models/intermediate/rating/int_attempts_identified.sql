@@ -83,12 +83,13 @@ final as (
             as interaction_type,
         with_keys.operation,
         case
-            when with_keys.pricing_mode = 'on_demand' and pools.pool_id is not null
-                then 'committed'
-            else with_keys.pricing_mode
+            when with_keys.pricing_mode not in ('on_demand', 'committed')
+                then with_keys.pricing_mode
+            when pools.pool_id is null then 'on_demand'
+            else 'committed'
         end as pricing_mode,
         case
-            when with_keys.pricing_mode = 'committed_spill' then 'on_demand'
+            when with_keys.pricing_mode like 'committed%' then 'on_demand'
             else with_keys.pricing_mode
         end as price_mode,
         with_keys.service_tier_requested,

@@ -19,6 +19,13 @@ components as (
     {{ known_rows(ref('components'), ['component_id']) }}
 ),
 
+committed_deployments as (
+    select distinct
+        provider_id,
+        deployment_id
+    from {{ ref('int_pool_deployments') }}
+),
+
 billing_days as (
     select * from {{ ref('int_billing_days') }}
 ),
@@ -55,6 +62,12 @@ final as (
         end as owner_source,
         coalesce(attempts.cost_center_tag <> application_owners.cost_center_id, false)
             as has_cost_center_conflict,
+        -- Outside every term of its commitment a call is bought on demand.
+        attempts.pricing_mode = 'on_demand'
+        and (
+            attempts.commitment_pool_id is not null
+            or committed_deployments.deployment_id is not null
+        ) as is_outside_commitment,
         coalesce(billing_days.billing_date, attempts.attempt_date) as billing_date,
         coalesce(
             billing_days.billing_month,
@@ -78,6 +91,10 @@ final as (
             attempts.component_id = components.component_id
             and attempts.started_at >= components.valid_from_at
             and attempts.started_at < components.valid_until_at
+    left join committed_deployments
+        on
+            attempts.provider_id = committed_deployments.provider_id
+            and attempts.deployment_id = committed_deployments.deployment_id
     left join billing_days
         on
             attempts.billing_account_id = billing_days.billing_account_id

@@ -67,13 +67,7 @@ final as (
 
     select
         attempt_id,
-        cast(sum(case when price_purpose = 'list' then cost_usd end) as decimal(38, 12))
-            as list_graduated_cost_usd,
-        cast(
-            sum(case when price_purpose = 'contracted' then cost_usd end)
-            as decimal(38, 12)
-        ) as contracted_graduated_cost_usd
-        {%- for token_class in priced_token_classes() %},
+        {%- for token_class in priced_token_classes() %}
         cast(
             sum(
                 case
@@ -83,8 +77,14 @@ final as (
                         then cost_usd
                 end
             ) as decimal(38, 12)
-        ) as contracted_graduated_{{ token_class }}_usd
+        ) as contracted_graduated_{{ token_class }}_usd,
         {%- endfor %}
+        cast(sum(case when price_purpose = 'list' then cost_usd end) as decimal(38, 12))
+            as list_graduated_cost_usd,
+        cast(
+            sum(case when price_purpose = 'contracted' then cost_usd end)
+            as decimal(38, 12)
+        ) as contracted_graduated_cost_usd
     from completed
     group by attempt_id
 

@@ -130,6 +130,10 @@ flagged as (
             || case
                 when attempts.has_cost_center_conflict then '|COST_CENTER_CONFLICT'
                 else ''
+            end
+            || case
+                when attempts.is_outside_commitment then '|NO_COMMITMENT'
+                else ''
             end,
             ''
         ) as joined_flags
