@@ -42,6 +42,9 @@ lock: ## Resolve requirements.in into requirements.lock (needs uv; nothing else 
 	uv pip compile --python-version 3.11 --override requirements.overrides \
 		--no-emit-index-url --generate-hashes --no-header --no-annotate --quiet \
 		requirements.in -o requirements.lock
+	uv pip compile --python-version 3.12 \
+		--no-emit-index-url --generate-hashes --no-header --no-annotate --quiet \
+		requirements-focus.in -o requirements-focus.lock
 
 demo: venv ## Build the sample company, publish its marts and print where to look
 	@echo "Building the sample company: about half a minute."

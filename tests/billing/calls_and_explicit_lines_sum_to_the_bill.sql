@@ -12,7 +12,7 @@ newest_steps as (
 amounts as (
 
     select
-        attempts.billing_account_id,
+        coalesce(attempts.billing_account_id, 'UNKNOWN') as billing_account_id,
         attempts.billing_month,
         attempts.effective_cost_usd as amount_usd
     from {{ ref('fct_attempts') }} as attempts
@@ -61,6 +61,5 @@ select
     billing_month,
     sum(amount_usd) as difference_usd
 from amounts
-where billing_account_id is not null
 group by billing_account_id, billing_month
 having sum(amount_usd) <> 0
