@@ -172,14 +172,12 @@ def _openai(row: Row) -> dict[str, Any]:
 
 
 def _anthropic(row: Row) -> dict[str, Any]:
-    is_tokens = row["cost_type"] in (None, "tokens")
+    token_type = row["token_type"] if row["cost_type"] in (None, "tokens") else None
     return {
         "account": row["organization_id"],
         "sub_account_id": row["workspace_id"] or "default",
         "model": row["model"],
-        "token_class": ANTHROPIC_CLASSES.get(row["token_type"], UNMAPPED)
-        if is_tokens
-        else UNMAPPED,
+        "token_class": ANTHROPIC_CLASSES.get(token_type, UNMAPPED),
         "pricing_mode": MODES.get(row["service_tier"], row["service_tier"]),
         "starts_at": _instant(row["starting_at"], "start"),
         "ends_at": _instant(row["ending_at"], "end"),

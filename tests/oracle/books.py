@@ -6,16 +6,16 @@ at each close and posts the differences.
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from decimal import Decimal, localcontext
 from fractions import Fraction
-from functools import cached_property
 from pathlib import Path
 from types import SimpleNamespace
-from typing import NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 from . import REQUEST_TABLES
 from .arithmetic import CONTEXT, UNALLOCATED, ZERO, exact_sum
@@ -105,13 +105,20 @@ from .requests import (
 
 SOURCES = (LITELLM, OTEL_GENAI)
 ARRIVALS = {LITELLM: litellm_arrival, OTEL_GENAI: otel_arrival}
-RATE_TABLES = ("price_list", "contract_prices", "fx_rates")
+# Reference tables behind each kind of knowledge.
+TABLES_OF = {
+    "rates": ("price_list", "contract_prices", "fx_rates", "commitments", "allocation_rules"),
+    "ownership": ("ownership", "components", "allocation_rules"),
+}
 NOT_SHARED = Bearer(UNREGISTERED, UNALLOCATED)
 NOT_KNOWN = Bearer(UNREGISTERED, UNATTRIBUTED)
 
 # Months of the reconciliation in which a credit for an earlier month can stand.
 CREDITED_MONTH = "credited month"
 MEMO_MONTH = "month of the memo"
+
+
+Kept = TypeVar("Kept")
 
 
 class Knowledge(NamedTuple):
@@ -200,10 +207,12 @@ class Books:
         self.accounts = accounts_of(seeds)
         self.placed = place_lines(raw, seeds)
         self.periods = periods_of(seeds)
-        self._normalized: dict[object, Normalized] = {}
-        self._raters: dict[object, Rater] = {}
-        self._rated: dict[object, list[RatedAttempt]] = {}
-        self._registries: dict[datetime | None, Registry] = {}
+        self._arrivals = [
+            arrival(row) or datetime.max
+            for source, arrival in ARRIVALS.items()
+            for row in raw.get((source, REQUEST_TABLES[source][0]), [])
+        ]
+        self._kept: dict[tuple[object, ...], Any] = {}
 
     # -- what was known ---------------------------------------------------------------------
 
@@ -211,58 +220,76 @@ class Books:
         known = [one for one in (instant, self.as_of) if one is not None]
         return min(known) if known else None
 
+    def _keep(self, key: tuple[object, ...], compute: Callable[[], Kept]) -> Kept:
+        if key not in self._kept:
+            self._kept[key] = compute()
+        return self._kept[key]
+
+    def _known(self, table: str, instant: datetime | None) -> list[Row]:
+        """Reference rows in the order of their recording."""
+        return self._keep(
+            ("known", table, instant),
+            lambda: sorted(self.seeds.known(table, instant), key=recorded),
+        )
+
+    def _version(self, kind: str, instant: datetime | None) -> tuple[int, ...]:
+        """How much is known of a kind of fact: facts only grow, so equal counts are equal facts."""
+
+        def count() -> tuple[int, ...]:
+            if kind == "telemetry":
+                return (sum(1 for at in self._arrivals if instant is None or at <= instant),)
+            if kind == "documents":
+                known = (line.known_at for _, line in self.placed)
+                return (sum(1 for at in known if instant is None or at <= instant),)
+            return tuple(len(self._known(table, instant)) for table in TABLES_OF[kind])
+
+        return self._keep((kind, instant), count)
+
     def telemetry(self, instant: datetime | None) -> Normalized:
         """Calls as their sources had told them by then."""
-        # Arrived rows only grow, so their number says which ones they are.
-        key = tuple(
-            sum(
-                1
-                for row in self.raw.get((source, REQUEST_TABLES[source][0]), [])
-                if instant is None or (arrival(row) or datetime.max) <= instant
-            )
-            for source, arrival in ARRIVALS.items()
+        return self._keep(
+            ("normalized", self._version("telemetry", instant)),
+            lambda: normalize(self.raw, self.seeds, SOURCES, instant),
         )
-        if key not in self._normalized:
-            self._normalized[key] = normalize(self.raw, self.seeds, SOURCES, instant)
-        return self._normalized[key]
 
-    def _rater(self, instant: datetime | None) -> tuple[object, Rater]:
-        key = tuple(len(self.seeds.known(table, instant)) for table in RATE_TABLES)
-        if key not in self._raters:
-            self._raters[key] = Rater(self.seeds, instant, CONVERT_TOTAL)
-        return key, self._raters[key]
+    def _rater(self, instant: datetime | None) -> Rater:
+        return self._keep(
+            ("rater", self._version("rates", instant)),
+            lambda: Rater(self.seeds, instant, CONVERT_TOTAL),
+        )
 
     def _registry(self, instant: datetime | None) -> Registry:
-        if instant not in self._registries:
-            self._registries[instant] = Registry(self.seeds, instant)
-        return self._registries[instant]
+        return self._keep(("registry", instant), lambda: Registry(self.seeds, instant))
 
-    @cached_property
-    def _attempts_by_place(
-        self,
-    ) -> dict[int, dict[tuple[str, date], list[Attempt]]]:
-        return {}
+    def _lines(self, account: Account, instant: datetime | None) -> list[BillLine]:
+        lines = self._keep(
+            ("lines", self._version("documents", instant)),
+            lambda: known_lines(self.placed, instant),
+        )
+        return [line for line in lines if line.billing_account_id == account.billing_account_id]
 
     def _attempts(self, instant: datetime | None) -> dict[tuple[str, date], list[Attempt]]:
         """Calls by account and UTC month."""
-        normalized = self.telemetry(instant)
-        if id(normalized) not in self._attempts_by_place:
+
+        def place() -> dict[tuple[str, date], list[Attempt]]:
             placed: dict[tuple[str, date], list[Attempt]] = defaultdict(list)
-            for attempt in normalized.attempts:
+            for attempt in self.telemetry(instant).attempts:
                 if attempt.is_cost_bearing and attempt.billing_account_id is not None:
                     month = attempt.started_at.date().replace(day=1)
                     placed[attempt.billing_account_id, month].append(attempt)
-            self._attempts_by_place[id(normalized)] = placed
-        return self._attempts_by_place[id(normalized)]
+            return dict(placed)
+
+        return self._keep(("attempts", self._version("telemetry", instant)), place)
 
     def rated(self, account_id: str, month: date, knowledge: Knowledge) -> list[RatedAttempt]:
         """Rated calls of an account in a UTC month, within which volume prices climb."""
         attempts = self._attempts(knowledge.telemetry).get((account_id, month), [])
-        rate_key, rater = self._rater(knowledge.rates)
-        key = (account_id, month, rate_key, frozenset(one.attempt_id for one in attempts))
-        if key not in self._rated:
-            self._rated[key] = list(rater.rate(attempts).values())
-        return self._rated[key]
+        version = self._version("rates", knowledge.rates)
+        ids = frozenset(one.attempt_id for one in attempts)
+        return self._keep(
+            ("rated", account_id, month, version, ids),
+            lambda: list(self._rater(knowledge.rates).rate(attempts).values()),
+        )
 
     def uses(self, rated: Iterable[RatedAttempt]) -> list[Use]:
         """Priced tokens that the provider charges by the token."""
@@ -283,9 +310,11 @@ class Books:
     def _uses_of_billing_month(
         self, account: Account, month: date, knowledge: Knowledge
     ) -> list[Use]:
-        months = [found for name, found in self._attempts(knowledge.telemetry)
-                  if name == account.billing_account_id
-                  and abs(months_between(month, found)) <= 1]  # fmt: skip
+        months = [
+            utc_month
+            for name, utc_month in self._attempts(knowledge.telemetry)
+            if name == account.billing_account_id and abs(months_between(month, utc_month)) <= 1
+        ]
         return [
             use
             for utc_month in sorted(months)
@@ -299,7 +328,7 @@ class Books:
             return Decimal(1)
         rows = [
             row
-            for row in self.seeds.known("fx_rates", instant)
+            for row in self._known("fx_rates", instant)
             if row["from_currency"] == currency
             and row["to_currency"] == "USD"
             and row["rate_type"] in ("booked", "month_avg")
@@ -311,13 +340,16 @@ class Books:
     # -- billed against rated ---------------------------------------------------------------
 
     def _silence(self, instant: datetime | None) -> Silence:
-        normalized = self.telemetry(instant)
-        emitted: dict[str, set[datetime]] = defaultdict(set)
-        refused = [one.attempt for one in normalized.quarantined if one.attempt is not None]
-        for attempt in [*normalized.attempts, *refused]:
-            if attempt.started_at is not None:
-                emitted[attempt.source_name].add(hour_of(attempt.started_at))
-        return Silence(emitted)
+        def listen() -> Silence:
+            normalized = self.telemetry(instant)
+            emitted: dict[str, set[datetime]] = defaultdict(set)
+            refused = [one.attempt for one in normalized.quarantined if one.attempt is not None]
+            for attempt in [*normalized.attempts, *refused]:
+                if attempt.started_at is not None:
+                    emitted[attempt.source_name].add(hour_of(attempt.started_at))
+            return Silence(emitted)
+
+        return self._keep(("silence", self._version("telemetry", instant)), listen)
 
     def _sources_of(self, account_id: str, instant: datetime | None) -> set[str]:
         return {
@@ -330,7 +362,6 @@ class Books:
     def _card_price(
         self, account: Account, cell: Cell, at: datetime, knowledge: Knowledge
     ) -> Decimal | None:
-        _, rater = self._rater(knowledge.rates)
         call = SimpleNamespace(
             attempt_id="bill",
             provider_id=account.provider_id,
@@ -341,7 +372,7 @@ class Books:
             started_at=at,
             context_tokens=0,
         )
-        rows = rater.prices.winners(call, cell.token_class, (LIST, CONTRACT))
+        rows = self._rater(knowledge.rates).prices.winners(call, cell.token_class, (LIST, CONTRACT))
         if len(rows) != 1 or rows[0].has_volume_band or rows[0].currency != account.currency:
             return None
         with localcontext(CONTEXT):
@@ -349,12 +380,21 @@ class Books:
 
     def matches(self, account: Account, month: date, knowledge: Knowledge) -> dict[Cell, Match]:
         """Usage lines of an account's bills for a month against the telemetry of that month."""
+        key = (
+            self._version("telemetry", knowledge.telemetry),
+            self._version("rates", knowledge.rates),
+            self._version("documents", knowledge.documents),
+        )
+        return self._keep(
+            ("matches", account.billing_account_id, month, *key),
+            lambda: self._matches(account, month, knowledge),
+        )
+
+    def _matches(self, account: Account, month: date, knowledge: Knowledge) -> dict[Cell, Match]:
         lines = [
             line
-            for line in known_lines(self.placed, knowledge.documents)
-            if line.billing_account_id == account.billing_account_id
-            and line.usage_month == month
-            and line.category == USAGE
+            for line in self._lines(account, knowledge.documents)
+            if line.usage_month == month and line.category == USAGE
         ]
         uses = self._uses_of_billing_month(account, month, knowledge)
         covered_until = max((line.ends_at for line in lines), default=datetime.min)
@@ -366,30 +406,28 @@ class Books:
         booked = self.booked_rate(account.currency, month, knowledge.rates)
         found: dict[Cell, Match] = {}
         cells = {use.cell for use in uses} | {_cell_of(line) for line in lines}
+        by_cell: dict[Cell, list[Use]] = defaultdict(list)
+        for use in uses:
+            by_cell[use.cell].append(use)
         for cell in sorted(cells):
-            of_cell = [use for use in uses if use.cell == cell]
-            covered = [use for use in of_cell if use.attempt.started_at < covered_until]
+            covered = [use for use in by_cell[cell] if use.attempt.started_at < covered_until]
+            uncovered = [use for use in by_cell[cell] if use.attempt.started_at >= covered_until]
             billed = [line for line in lines if _cell_of(line) == cell]
             parts = Parts()
             for bucket_uses, bucket_lines in _buckets(covered, billed):
-                parts += classify(
-                    self._bucket(
-                        account,
-                        cell,
-                        bucket_uses,
-                        bucket_lines,
-                        counts_units,
-                        silence,
-                        sources,
-                        knowledge,
-                    )
-                )
+                bucket = self._bucket(account, cell, bucket_uses, bucket_lines, knowledge)
+                if bucket_lines:
+                    stretch = (bucket_lines[0].starts_at, bucket_lines[0].ends_at)
+                    bucket = replace(bucket, is_silent=silence.overlaps(sources, *stretch))
+                elif counts_units:
+                    bucket = replace(bucket, gateway_units=ZERO)
+                parts += classify(bucket)
             parts = price_or_rounding(parts, (line.amount for line in billed))
             rated = exact_sum(use.amount for use in covered)
             rated_usd = exact_sum(use.amount_usd for use in covered)
             found[cell] = Match(
                 uses=tuple(covered),
-                uncovered=tuple(use for use in of_cell if use not in covered),
+                uncovered=tuple(uncovered),
                 lines=tuple(billed),
                 parts=in_usd(parts, rated, rated_usd, booked),
             )
@@ -401,35 +439,33 @@ class Books:
         cell: Cell,
         uses: list[Use],
         lines: list[BillLine],
-        counts_units: bool,
-        silence: Silence,
-        sources: set[str],
         knowledge: Knowledge,
     ) -> Bucket:
         gateway = [line for line in lines if account.uses_gateway(line.sub_account_id)]
         bypass = [line for line in lines if not account.uses_gateway(line.sub_account_id)]
-        is_silent = False
+        units = _units(lines)
+        bypass_units = _units(bypass) if bypass else ZERO
+        gateway_units = None
+        if units is not None and bypass_units is not None:
+            gateway_units = units - bypass_units
         card_price = None
         if lines:
-            starts_at, ends_at = lines[0].starts_at, lines[0].ends_at
-            is_silent = silence.overlaps(sources, starts_at, ends_at)
-            card_price = self._card_price(account, cell, starts_at, knowledge)
+            card_price = self._card_price(account, cell, lines[0].starts_at, knowledge)
         return Bucket(
             rated=exact_sum(use.amount for use in uses),
             rated_units=Decimal(sum(use.units for use in uses)),
             gateway=exact_sum(line.amount for line in gateway),
-            gateway_units=_units(gateway, counts_units),
+            gateway_units=gateway_units,
             bypass=exact_sum(line.amount for line in bypass),
-            bypass_units=_units(bypass, counts_units),
+            bypass_units=bypass_units,
             card_price=card_price,
-            is_silent=is_silent,
         )
 
     # -- capacity ---------------------------------------------------------------------------
 
     def commitments(self, account: Account, instant: datetime | None) -> list[Commitment]:
         latest: dict[str, Row] = {}
-        for row in sorted(self.seeds.known("commitments", instant), key=recorded):
+        for row in self._known("commitments", instant):
             latest[row["commitment_id"]] = row
         return [
             commitment_of(row)
@@ -507,20 +543,20 @@ class Books:
     def _platform(self, pool_id: str, knowledge: Knowledge) -> str:
         rules = [
             row
-            for row in self.seeds.known("allocation_rules", knowledge.rates)
+            for row in self._known("allocation_rules", knowledge.rates)
             if row["pool_name"] == pool_id
         ]
-        return max(rules, key=recorded)["source_cost_center_id"]
+        return rules[-1]["source_cost_center_id"]
 
     # -- owners -----------------------------------------------------------------------------
 
     def _restates_ownership(self, pool_name: str, knowledge: Knowledge) -> bool:
         rules = [
             row
-            for row in self.seeds.known("allocation_rules", knowledge.ownership)
+            for row in self._known("allocation_rules", knowledge.ownership)
             if row["pool_name"] == pool_name
         ]
-        return bool(rules) and max(rules, key=recorded)["restate_ownership"] == "true"
+        return bool(rules) and rules[-1]["restate_ownership"] == "true"
 
     def _owners_known_at(
         self, pool_name: str, month: date, arrived_at: datetime, knowledge: Knowledge
@@ -528,21 +564,26 @@ class Books:
         """A closed month keeps the owners it was closed with, unless its rule says otherwise."""
         if self._restates_ownership(pool_name, knowledge):
             return knowledge.ownership
-        closes = [
+        closes = (
             period.close_at
             for period in self.periods
             if period.posting_month >= month and period.close_at >= arrived_at
-        ]
-        known = [one for one in (min(closes, default=None), knowledge.ownership) if one]
-        return min(known) if known else None
+        )
+        known = [one for one in (next(closes, None), knowledge.ownership) if one is not None]
+        return min(known, default=None)
 
     def bearers(
         self, attempt: Attempt, month: date, knowledge: Knowledge
     ) -> list[tuple[Bearer, Fraction]]:
         """Who bears a call, with shares that sum to 1."""
         instant = self._owners_known_at("inference", month, attempt.ingested_at, knowledge)
+        return self._keep(
+            ("bearers", attempt.attempt_id, instant), lambda: self._bearers(attempt, instant)
+        )
+
+    def _bearers(self, attempt: Attempt, instant: datetime | None) -> list[tuple[Bearer, Fraction]]:
         team = ""
-        for row in sorted(self.seeds.known("components", instant), key=recorded):
+        for row in self._known("components", instant):
             if row["component_id"] == attempt.component_id and covers(row, attempt.started_at):
                 team = row["contributing_team_id"] or ""
         owners = self._registry(instant).owners(attempt.application_id, attempt.started_at)
@@ -570,6 +611,13 @@ class Books:
     def value(self, month: date, knowledge: Knowledge) -> dict[tuple[Bill, Line], int]:
         """What a month of usage costs whom, in cents, as known then."""
         knowledge = Knowledge(*(self._until(instant) for instant in knowledge))
+        versions = (
+            self._version(kind, instant)
+            for kind, instant in zip(Knowledge._fields, knowledge, strict=True)
+        )
+        return self._keep(("value", month, *versions), lambda: self._value(month, knowledge))
+
+    def _value(self, month: date, knowledge: Knowledge) -> dict[tuple[Bill, Line], int]:
         posted: dict[tuple[Bill, Line], int] = {}
         for account in self.accounts.values():
             for document_id, (total, charges) in self._bills(account, month, knowledge).items():
@@ -583,9 +631,7 @@ class Books:
     ) -> dict[str, tuple[Fraction, list[Charge]]]:
         booked = Fraction(self.booked_rate(account.currency, month, knowledge.rates))
         lines = [
-            line
-            for line in known_lines(self.placed, knowledge.documents)
-            if line.billing_account_id == account.billing_account_id and line.usage_month == month
+            line for line in self._lines(account, knowledge.documents) if line.usage_month == month
         ]
         charged = [line for line in lines if line.category != CREDIT]
         documents = {line.document_id for line in charged}
@@ -598,7 +644,7 @@ class Books:
         charges = list(capacity)
         for cell, match in self.matches(account, month, knowledge).items():
             charges += self._cell_charges(account, month, cell, match, booked, demand, knowledge)
-        charges = self._true_up(account, month, charges, charged, booked, knowledge)
+        charges += self._rest(account, month, charges, charged, booked, knowledge)
         found: dict[str, tuple[Fraction, list[Charge]]] = {}
         total = sum((charge.amount for charge in charges), Fraction(0))
         if charged:
@@ -635,14 +681,17 @@ class Books:
             line = Line(cell.model_id, "", bearer, line_type)
             charges.append(Charge(line, cell.token_class, cell.pricing_mode, amount))
 
+        amounts: dict[tuple[tuple[tuple[Bearer, Fraction], ...], str], list[Decimal]]
+        amounts = defaultdict(list)
         for use in (*match.uses, *match.uncovered):
-            shares = dict(self.bearers(use.attempt, month, knowledge))
+            shares = self.bearers(use.attempt, month, knowledge)
             if use.is_spill:
-                hour = hour_of(use.attempt.started_at)
-                shares = demand.get((cell.model_id, hour), shares)
-            for bearer, share in shares.items():
-                line_type = SPILL if use.is_spill else DIRECT
-                charge(bearer, line_type, Fraction(use.amount) * booked * share)
+                pooled = demand.get((cell.model_id, hour_of(use.attempt.started_at)))
+                shares = list(pooled.items()) if pooled else shares
+            amounts[tuple(shares), SPILL if use.is_spill else DIRECT].append(use.amount)
+        for (shares, line_type), found in amounts.items():
+            for bearer, share in shares:
+                charge(bearer, line_type, Fraction(exact_sum(found)) * booked * share)
         parts = match.parts
         bypassing = [line for line in match.lines if not account.uses_gateway(line.sub_account_id)]
         billed = sum((line.amount for line in bypassing), ZERO)
@@ -653,7 +702,7 @@ class Books:
         charge(NOT_SHARED, NOT_ALLOCATED, Fraction(parts.missing_telemetry))
         return charges
 
-    def _true_up(
+    def _rest(
         self,
         account: Account,
         month: date,
@@ -662,8 +711,8 @@ class Books:
         booked: Fraction,
         knowledge: Knowledge,
     ) -> list[Charge]:
-        """The charges of a bill with the rest of it: spread over its users, or set apart."""
-        charges = list(charges)
+        """What is left of a bill: spread over its users, or set apart."""
+        rests: list[Charge] = []
         matches = self.matches(account, month, knowledge)
         used = any(match.uses for match in matches.values())
         invoiced = exact_sum(line.amount for line in lines) * _decimal(booked)
@@ -675,7 +724,7 @@ class Books:
             rest = Fraction(match.parts.price) + Fraction(match.parts.rounding)
             if used and above:
                 line = Line(cell.model_id, "", NOT_SHARED, NOT_ALLOCATED)
-                charges.append(Charge(line, cell.token_class, cell.pricing_mode, quantity))
+                rests.append(Charge(line, cell.token_class, cell.pricing_mode, quantity))
             else:
                 rest += quantity
             of_cell = [one for one in charges if (one.token_class, one.pricing_mode) == cell[1:]]
@@ -683,14 +732,14 @@ class Books:
             for bearer, amount in spread(rest, weights or everybody).items():
                 line_type = NOBODY_KNOWN if bearer == NOT_KNOWN else TRUE_UP
                 line = Line(cell.model_id, "", bearer, line_type)
-                charges.append(Charge(line, cell.token_class, cell.pricing_mode, amount))
+                rests.append(Charge(line, cell.token_class, cell.pricing_mode, amount))
         for line in lines:
             if line.category in (TAX, FEE):
                 key = Line(line.model_id, "", NOT_SHARED, TAX_LINE)
                 key = key if line.category == TAX else key._replace(line_type=NOT_ALLOCATED)
                 amount = Fraction(line.amount) * booked
-                charges.append(Charge(key, line.token_class, line.pricing_mode, amount))
-        return charges
+                rests.append(Charge(key, line.token_class, line.pricing_mode, amount))
+        return rests
 
     def steps(self) -> list[Step]:
         """What each period posts about each month, and why.
@@ -725,11 +774,7 @@ class Books:
         knowledge = known_at(self.as_of)
         rows: dict[tuple[date, str, str, str], list[ReconciliationRow]] = defaultdict(list)
         for account in self.accounts.values():
-            lines = [
-                line
-                for line in known_lines(self.placed, self.as_of)
-                if line.billing_account_id == account.billing_account_id
-            ]
+            lines = self._lines(account, self.as_of)
             months = {line.usage_month for line in lines}
             for name, month in self._attempts(self.as_of):
                 if name == account.billing_account_id:
@@ -772,7 +817,7 @@ class Books:
             rows[month, name, model_id, token_class].append(
                 ReconciliationRow(
                     rated_units=sum(use.units for use in uses),
-                    invoiced_units=_units(billed, False),
+                    invoiced_units=_units(billed),
                     rated_usd=rated_usd,
                     invoiced_usd=exact_sum(line.amount for line in billed) * booked,
                     parts=parts,
@@ -795,10 +840,9 @@ class Books:
                 continue
             amount = line.amount * booked
             reason = {CREDIT: "credit", TAX: "tax", FEE: "fixed_fee"}[line.category]
+            parts = replace(Parts(), **{reason: amount})
             rows[month, name, line.model_id, line.token_class].append(
-                ReconciliationRow(
-                    None, None, ZERO, amount, replace(Parts(), **{reason: amount}), above
-                )
+                ReconciliationRow(None, None, ZERO, amount, parts, above)
             )
 
 
@@ -811,11 +855,9 @@ def _decimal(amount: Fraction) -> Decimal:
         return Decimal(amount.numerator) / Decimal(amount.denominator)
 
 
-def _units(lines: list[BillLine], counts_units: bool) -> Decimal | None:
-    """Units of lines; None when one has none. Of no lines: 0 where the bill counts units at all."""
-    if not lines:
-        return ZERO if counts_units else None
-    if any(line.units is None for line in lines):
+def _units(lines: list[BillLine]) -> Decimal | None:
+    """Units of lines; None when one of them has none, or when there is no line."""
+    if not lines or any(line.units is None for line in lines):
         return None
     return exact_sum(line.units for line in lines)
 
@@ -825,12 +867,13 @@ def _buckets(uses: list[Use], lines: list[BillLine]) -> list[tuple[list[Use], li
     stretches: dict[tuple[datetime, datetime], tuple[list[Use], list[BillLine]]] = {}
     for line in lines:
         stretches.setdefault((line.starts_at, line.ends_at), ([], []))[1].append(line)
-    starts = sorted(stretches)
+    ordered = sorted(stretches)
     outside: list[Use] = []
     for use in uses:
         at = use.attempt.started_at
-        stretch = next((one for one in starts if one[0] <= at < one[1]), None)
-        (stretches[stretch][0] if stretch else outside).append(use)
+        place = bisect_right(ordered, (at, datetime.max)) - 1
+        is_inside = place >= 0 and at < ordered[place][1]
+        (stretches[ordered[place]][0] if is_inside else outside).append(use)
     return [*stretches.values(), *([(outside, [])] if outside else [])]
 
 

@@ -13,7 +13,7 @@ from fractions import Fraction
 from math import lcm
 from typing import NamedTuple
 
-from .arithmetic import Key, largest_remainder
+from .arithmetic import UNALLOCATED, Key, largest_remainder
 from .pools import as_cents, in_proportion
 from .read import Seeds, parse_instant, recorded
 
@@ -104,7 +104,7 @@ def spread(amount: Fraction, weights: Mapping[Bearer, Fraction]) -> dict[Bearer,
     return in_proportion(amount, weights) or {Bearer(UNREGISTERED, UNATTRIBUTED): amount}
 
 
-def split_cents(total: int, weights: Sequence[tuple[Key, Fraction]]) -> dict[Key, int]:
+def split_cents(total: int, weights: Sequence[tuple[Key, Fraction]]) -> dict[Key | str, int]:
     """Whole cents by exact weights of any sign, by largest remainder.
 
     Lines above and below zero are split apart from each other: the negative side keeps its own
@@ -114,13 +114,16 @@ def split_cents(total: int, weights: Sequence[tuple[Key, Fraction]]) -> dict[Key
     integers = [(key, int(weight * scale)) for key, weight in weights if weight]
     above = [(key, weight) for key, weight in integers if weight > 0]
     below = [(key, -weight) for key, weight in integers if weight < 0]
+    if not integers:
+        # Without any weight the money stays where everybody sees it.
+        return {UNALLOCATED: total} if total else {}
     if not (above and below):
         sides = [(total, above or below)]
     else:
         lost = Fraction(-sum(weight for _, weight in below), scale)
         negative = int(as_cents(lost) * 100)
         sides = [(negative, below), (total - negative, above)]
-    cents: dict[Key, int] = {}
+    cents: dict[Key | str, int] = {}
     for part, members in sides:
         if members:
             cents.update(largest_remainder(part, members))

@@ -80,9 +80,9 @@ other_lines as (
         billing_account_id,
         billing_month,
         coalesce(model_id, 'UNKNOWN') as model_id,
-        case line_kind
-            when 'commitment' then 'CAPACITY'
-            when 'unmapped' then 'UNMAPPED'
+        case
+            when commitment_id is not null then 'CAPACITY'
+            when line_kind = 'unmapped' then 'UNMAPPED'
             else coalesce(token_class, 'NONE')
         end as token_class,
         line_kind,
@@ -93,9 +93,9 @@ other_lines as (
         billing_account_id,
         billing_month,
         coalesce(model_id, 'UNKNOWN'),
-        case line_kind
-            when 'commitment' then 'CAPACITY'
-            when 'unmapped' then 'UNMAPPED'
+        case
+            when commitment_id is not null then 'CAPACITY'
+            when line_kind = 'unmapped' then 'UNMAPPED'
             else coalesce(token_class, 'NONE')
         end,
         line_kind
