@@ -14,7 +14,7 @@ import pytest
 from dbt_runs import PROJECT, SAMPLE_DATA, DbtRun
 
 sys.path.insert(0, str(PROJECT))
-from tests.oracle.books import Books, load_books  # noqa: E402
+from tests.oracle.books import Books, load_books
 
 CENT = Decimal("0.01")
 
