@@ -91,12 +91,26 @@ def application_lines(connection: duckdb.DuckDBPyConnection) -> list[str]:
     ]
 
 
+def bill_lines(bills: dict[str, Any]) -> list[str]:
+    """What the bills posted, in four lines."""
+    return [
+        "",
+        f"  posted by bills    {usd(bills['posted_usd']):>16}   of which",
+        f"    idle capacity    {usd(bills['idle_usd']):>16}   borne by its owners",
+        f"    nobody's         {usd(bills['unassigned_usd']):>16}   past the gateway or missing",
+        f"    prior periods    {usd(bills['prior_period_usd']):>16}   known after a close",
+    ]
+
+
 def summary_lines(marts_file: Path) -> list[str]:
     """The summary of a published DuckDB file."""
     with duckdb.connect(str(marts_file), read_only=True) as connection:
         totals = first_row(connection, TOTALS)
         quarantined = first_row(connection, QUARANTINED)
-        bills = first_row(connection, BILLS)
+        ledger = connection.execute(
+            "select count(*) from duckdb_tables() where table_name = 'fct_cost_lines'"
+        ).fetchone()
+        bills = first_row(connection, BILLS) if ledger and ledger[0] else {}
         interactions = connection.execute("select count(*) from fct_interactions").fetchone()
         tables = connection.execute("select count(*) from duckdb_tables()").fetchone()
         by_application = application_lines(connection)
@@ -115,13 +129,8 @@ def summary_lines(marts_file: Path) -> list[str]:
         f"  without an owner   {totals['unowned_attempts']:>12,}   attempts,"
         f" {usd(totals['unowned_cost_usd'])} of the cost",
     ]
-    lines += [
-        "",
-        f"  posted by bills    {usd(bills['posted_usd']):>16}   of which",
-        f"    idle capacity    {usd(bills['idle_usd']):>16}   borne by its owners",
-        f"    nobody's         {usd(bills['unassigned_usd']):>16}   past the gateway or missing",
-        f"    prior periods    {usd(bills['prior_period_usd']):>16}   known after a close",
-    ]
+    if bills:
+        lines += bill_lines(bills)
     return [
         *lines,
         "",

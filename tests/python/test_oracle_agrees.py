@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from decimal import Decimal
+from decimal import ROUND_DOWN, Decimal, localcontext
 from pathlib import Path
 from typing import Any
 
@@ -56,10 +56,42 @@ def table(run: DbtRun, name: str, key: str, columns: tuple[str, ...]) -> dict[st
     return {row[0]: dict(zip(columns, row[1:], strict=True)) for row in rows}
 
 
+# What the sample company's bills ask for usage that was rated otherwise, as (billed, rated) USD
+# of a model, mode and month: the batch price that was corrected later, and euros booked at 1.0850.
+BILLED_OTHERWISE = {
+    ("borealis-pro", "batch", "2026-09"): (Decimal("261.00"), Decimal("247.95")),
+    ("cirrus-embed", "on_demand", "2026-10"): (Decimal("212.66"), Decimal("211.68")),
+}
+# The sample company's pool: USD and weighted tokens of one unit-hour.
+UNIT_HOUR = (Decimal("2.00"), Decimal(1_200_000))
+
+
+def in_proportion(amount: Decimal, part: Decimal, whole: Decimal) -> Decimal:
+    """amount x part / whole, cut to 12 decimals."""
+    with localcontext() as context:
+        context.prec = 60
+        return (amount * part / whole).quantize(Decimal(1).scaleb(-12), rounding=ROUND_DOWN)
+
+
 def expected_effective(one: RatedAttempt) -> Decimal | None:
-    """A call that bills nothing costs 0 also when it ran on committed capacity."""
+    """What a call costs by the bill: 0 if it bills nothing, its part of committed capacity, or its
+    contracted cost in proportion to what the bill asks for."""
     if one.billing_status in ("not_billable", "chained_duplicate"):
         return Decimal(0)
+    call = one.attempt
+    if call.pricing_mode == "committed":
+        tokens = call.tokens
+        weighted = (
+            Decimal(tokens["input_uncached"])
+            + 4 * Decimal(tokens["output"])
+            + Decimal("0.25") * Decimal(tokens["cache_read"])
+        )
+        return in_proportion(UNIT_HOUR[0], weighted, UNIT_HOUR[1])
+    billed = BILLED_OTHERWISE.get(
+        (call.model_id or "", call.pricing_mode, f"{call.started_at:%Y-%m}")
+    )
+    if billed and one.contracted_cost_usd is not None:
+        return in_proportion(one.contracted_cost_usd, *billed)
     return one.effective_cost_usd
 
 

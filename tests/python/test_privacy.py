@@ -35,10 +35,17 @@ CONTENT_NAMES_ALLOWED = {
     "completion_tokens": "a count",
     "user_pseudonym": "keyed",
     "content_sum": "a fingerprint of reference rows",
+    "first_user_pseudonym": "keyed",
+    "last_user_pseudonym": "keyed",
+    "content_hash": "a fingerprint of a bill line",
+    "content_number": "counts versions of a bill line",
+    "contents": "counts versions of a bill line",
+    "next_content_at": "when a bill line changed",
+    "user_id": "the provider's own id on a cost line; leaves staging inside a hash only",
 }
 LONGEST_TEXT = 256
-# JSON texts of numbers or listed keys, made by staging.
-LONG_TEXTS_ALLOWED = {"request_tags", "attributes", "resource_attributes"}
+# JSON texts of numbers or listed keys, made by staging; values that the specification lists.
+LONG_TEXTS_ALLOWED = {"request_tags", "attributes", "resource_attributes", "allowed_values"}
 
 KEY = "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f"
 

@@ -41,8 +41,7 @@ bypassed as (
     select * from {{ ref('int_bypassed_usage') }}
 ),
 
--- Rated by the calendar of UTC, billed by the account's: the two months differ by
--- timing.
+-- Rated by the month of UTC, billed by the account's: they differ by timing.
 rated_by_utc_month as (
 
     select
