@@ -48,7 +48,7 @@ lock: ## Resolve requirements.in into requirements.lock (needs uv; nothing else 
 
 demo: venv ## Build the sample company, publish its marts and print where to look
 	@echo "Building the sample company: about half a minute."
-	@$(SAMPLE) AI_FINOPS_DUCKDB_PATH=ai_finops.duckdb $(BIN)/dbt --quiet build --exclude-resource-type unit_test
+	@$(SAMPLE) AI_FINOPS_DUCKDB_PATH=ai_finops.duckdb $(BIN)/dbt --quiet build
 	@AI_FINOPS_DUCKDB_PATH=ai_finops.duckdb $(BIN)/python scripts/publish_marts.py
 	@$(BIN)/python scripts/print_summary.py
 

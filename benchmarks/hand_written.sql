@@ -111,9 +111,15 @@ select
     provider_id,
     pool_id,
     term_start_at,
-    term_end_at
+    term_end_at,
+    cast(quantity * unit_price_usd_per_hour * 1000000000000 as hugeint) as hour_pico_usd,
+    cast(quantity * throughput_tokens_per_unit_hour * 1000000 as hugeint) as hour_micro_tokens,
+    output_weight,
+    cache_read_weight
 from read_csv(getvariable('seeds_path') || '/company/commitments.csv', types = {
-    'term_start_at': 'timestamp', 'term_end_at': 'timestamp'
+    'term_start_at': 'timestamp', 'term_end_at': 'timestamp',
+    'quantity': 'decimal(18, 6)', 'unit_price_usd_per_hour': 'decimal(18, 6)',
+    'output_weight': 'decimal(18, 6)', 'cache_read_weight': 'decimal(18, 6)'
 });
 
 create table billing_accounts as
@@ -471,6 +477,10 @@ with placed as (
             as billing_account_id,
         coalesce(pools.pool_id, spilled_pools.pool_id, requests.commitment_pool_tag)
             as commitment_pool_id,
+        pools.hour_pico_usd,
+        pools.hour_micro_tokens,
+        pools.output_weight,
+        pools.cache_read_weight,
         case
             when is_gateway_cache_hit or requests.status = 'gateway_rejected'
                 then 'not_billable'
@@ -684,8 +694,23 @@ select
     context_tokens,
     cost_usd as list_cost_usd,
     cost_usd as contracted_cost_usd,
-    case when pricing_mode <> 'committed' or billing_status = 'not_billable' then cost_usd end
-        as effective_cost_usd,
+    case
+        when pricing_mode <> 'committed' or billing_status = 'not_billable' then cost_usd
+        when billing_status = 'billable'
+            then cast(
+                cast(
+                    hour_pico_usd * cast(
+                        (
+                            input_uncached_tokens + cache_write_5m_tokens
+                            + coalesce(cache_write_1h_tokens, 0)
+                            + input_audio_tokens + input_image_tokens
+                            + (output_tokens + output_audio_tokens) * output_weight
+                            + cache_read_tokens * cache_read_weight
+                        ) * 1000000 as hugeint
+                    ) // hour_micro_tokens as decimal(26, 0)
+                ) * cast(0.000000000001 as decimal(12, 12)) as decimal(38, 12)
+            )
+    end as effective_cost_usd,
     gateway_reported_cost_usd,
     case
         when billing_status = 'usage_unknown' and gateway_reported_cost_usd > 0
@@ -721,16 +746,35 @@ from fct_attempts;
 
 -- Interactions ----------------------------------------------------------------------------------
 
--- One pass: the first attempt describes the interaction, the costliest names its model, the last
--- tells how it ended; ties end in the attempt's key.
+-- One pass: the first attempt describes the interaction, the last tells how it ended; ties end in
+-- the attempt's key. The costliest model names an interaction that called several.
 create table fct_interactions as
-with grouped as (
+with model_costs as (
+    select
+        interaction_id,
+        model_id,
+        sum(coalesce(effective_cost_usd, 0)) as model_cost_usd,
+        max(started_at) as last_started_at
+    from fct_attempts
+    where interaction_id in (
+        select interaction_id from fct_attempts
+        group by interaction_id having min(model_id) <> max(model_id)
+    )
+    group by interaction_id, model_id
+),
+costliest_models as (
+    select
+        interaction_id,
+        arg_max(model_id, (model_cost_usd, last_started_at)) as model_id
+    from model_costs
+    group by interaction_id
+),
+grouped as (
     select
         interaction_id,
         interaction_date,
         arg_min(rowid, (started_at, attempt_id)) as opening_row,
-        arg_max(model_id, (coalesce(effective_cost_usd, 0), started_at, attempt_id))
-            as primary_model_id,
+        min(model_id) as first_model_id,
         arg_max(is_success, (started_at, attempt_id)) as is_successful,
         max(case_key) as case_key,
         count(*) as attempts,
@@ -764,6 +808,7 @@ with grouped as (
 questioned as (
     select
         grouped.*,
+        coalesce(costliest_models.model_id, grouped.first_model_id) as primary_model_id,
         opening.run_id,
         opening.session_id,
         opening.application_id,
@@ -784,6 +829,7 @@ questioned as (
         and workflows.no_outcome_reason is not null as has_outcome
     from grouped
     inner join fct_attempts as opening on grouped.opening_row = opening.rowid
+    left join costliest_models on grouped.interaction_id = costliest_models.interaction_id
     left join workflows
         on opening.workflow_id = workflows.workflow_id
         and grouped.started_at >= workflows.valid_from_at

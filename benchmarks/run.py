@@ -11,6 +11,7 @@ generates the log (scripts/generate_scale_data.py), then measures in child proce
     one day       an incremental build of one arrival day on a long history, compared row by row
                   with a full build of the same rows
     growth        the build of a tenth of the rows against the build of all
+    draw-down     hours of committed capacity on a long history against those of the full build
     LiteLLM       its Python cost function per call, where the package is installed
 
 and prints each bar beside what was reached. A figure is CPU seconds (user and system) of the
@@ -31,7 +32,7 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -46,6 +47,9 @@ TABLES = [
     for table in ("fct_attempts", "fct_interactions", "rpt_cost_per_interaction_daily")
     if any(PROJECT.glob(f"models/marts/*/{table}.sql"))
 ]
+SELECTED = [f"+{table}" for table in TABLES]
+# From commitments to used and unused hours; what it makes of attempts is built before.
+DRAW_DOWN = ["path:models/intermediate/commitment,+fct_capacity_hours", "fct_capacity_hours"]
 DEDUPLICATED_RELATION = "int_requests_received"
 IDENTIFIED_RELATION = "int_attempts_identified"
 RATED_RELATION = "int_attempts_rated"
@@ -193,11 +197,11 @@ class Bench:
         for path in self.work.glob("bench.duckdb*"):
             path.unlink()
 
-    def dbt(self, *arguments: str) -> Measurement:
-        """Run dbt on the copy of the project, for the tables under comparison only."""
+    def dbt(self, *arguments: str, select: Sequence[str] = SELECTED) -> Measurement:
+        """Run dbt on the copy of the project, for the tables under comparison unless told."""
         return self.measured(
             [str(Path(sys.executable).parent / "dbt"), *arguments,
-             "--vars", "{sources: [litellm]}", "--select", *(f"+{table}" for table in TABLES)],
+             "--vars", "{sources: [litellm]}", "--select", *select],
             self.project,
         )  # fmt: skip
 
@@ -212,6 +216,11 @@ class Bench:
         return self.dbt(
             "test", "--exclude-resource-type", "unit_test", "--indirect-selection", "buildable"
         )
+
+    def draw_down(self) -> tuple[Measurement, int]:
+        """Draw the calls that are built from the committed capacity; also count its pool hours."""
+        measured = self.dbt("run", select=DRAW_DOWN)
+        return measured, self.answer("rows", str(self.database), "fct_capacity_hours")["rows"]
 
     def step(self, name: str, *arguments: str) -> Measurement:
         """Run one of the STEPS of this file in a child process."""
@@ -357,6 +366,13 @@ def fingerprint(database: str) -> None:
         )
 
 
+def count_rows(database: str, table: str) -> None:
+    """Print the rows of a table as JSON."""
+    with connect(database, read_only=True) as connection:
+        (rows,) = connection.execute(f"select count(*) from {table}").fetchone()
+    print(json.dumps({"rows": rows}))
+
+
 def rate_with_litellm(raw: str, sample_rows: str) -> None:
     """Print rows per CPU second of LiteLLM's own cost function, for calls of one known model."""
     from litellm import cost_per_token
@@ -381,6 +397,7 @@ STEPS: dict[str, Callable[..., None]] = {
     "sql": cost_of_sql,
     "compare": compare_answers,
     "fingerprint": fingerprint,
+    "rows": count_rows,
     "litellm": rate_with_litellm,
 }
 
@@ -513,6 +530,7 @@ def run(arguments: argparse.Namespace) -> bool:
     build_overhead = bench.build()
     rebuild_overhead = bench.build()
     test_overhead = bench.test()
+    draw_overhead, _ = bench.draw_down()
     floor_overhead = bench.step("floor", str(tiny))
     hand_overhead = bench.step("hand_written", str(tiny), seeds, str(work / "hand_tiny.duckdb"))
     bench.drop_database()
@@ -548,6 +566,9 @@ def run(arguments: argparse.Namespace) -> bool:
     print(f"  {'slowest, wall seconds':<34} {slowest}")
     line("its tests", test, rows, measured_test)
     line(f"dbt build of {max(OVERHEAD_ROWS, rows // 10)} rows", tenth, rows // 10, measured_tenth)
+    measured_draw, pool_hours = bench.draw_down()
+    draw = measured_draw.without(draw_overhead)
+    line(f"draw-down of {pool_hours} pool hours", draw, rows, measured_draw)
     answers = bench.answer("compare", str(hand_database), str(bench.database))
     differences = [
         f"    {question}: hand-written {expected}, build {answers['build'][question]}"
@@ -561,7 +582,7 @@ def run(arguments: argparse.Namespace) -> bool:
     rating = rating_ratio(bench)
     bench.drop_database()
 
-    one_day = None
+    one_day = draw_growth = None
     is_equal = True
     if not arguments.skip_incremental:
         last_day = arguments.history_days
@@ -578,6 +599,9 @@ def run(arguments: argparse.Namespace) -> bool:
         bench.drop_database()
         measured_full = bench.build()
         at_once = bench.answer("fingerprint", str(bench.database))
+        measured_long_draw, more_pool_hours = bench.draw_down()
+        long_draw = measured_long_draw.without(draw_overhead)
+        draw_growth = math.log(long_draw / draw) / math.log(more_pool_hours / pool_hours)
         bench.drop_database()
         is_equal = by_day == at_once
         one_day = measured_day.without(rebuild_overhead) / measured_full.without(build_overhead)
@@ -586,6 +610,8 @@ def run(arguments: argparse.Namespace) -> bool:
              measured_day)  # fmt: skip
         print(f"  {'slowest, wall seconds':<34} {slowest}")
         line("all days at once", measured_full.without(build_overhead), history_rows, measured_full)
+        line(f"draw-down of {more_pool_hours} pool hours", long_draw, history_rows,
+             measured_long_draw)  # fmt: skip
         print(
             "  equal to the build of all days at once:"
             f" {'yes' if is_equal else f'NO: {by_day} against {at_once}'}\n"
@@ -607,6 +633,7 @@ def run(arguments: argparse.Namespace) -> bool:
         bar("deduplication against a plain create-table-as", deduplication, 1.35),
         bar("one day against the full build", one_day and 100 * one_day, 3, " %"),
         bar(f"growth exponent {rows // 10} to {rows} rows", math.log10(build / tenth), 1.05),
+        bar("growth exponent of the draw-down in pool hours", draw_growth, 1.05),
         bar("peak memory of the build", measured_build.peak_bytes / 1024**3, 4, " GiB"),
         bar("rows per CPU second against LiteLLM's function", against_litellm, 300, "x", True),
         same,

@@ -13,8 +13,8 @@ from dbt_runs import PROJECT, SHARED_PARSES, DbtRun, run_dbt
 from filelock import FileLock
 
 STORIES = pytest.StashKey[dict[str, list[str]]]()
-# Unit tests bring their own rows: test_unit_tests.py runs them, once.
-BUILD_WITHOUT_UNIT_TESTS = ["build", "--exclude-resource-type", "unit_test"]
+# The build that a user types. It leaves out unit tests: test_unit_tests.py runs them, once.
+PLAIN_BUILD = ["build"]
 LOG_SLICE = PROJECT / "tests" / "fixtures" / "litellm"
 
 
@@ -73,7 +73,7 @@ def sample_build(shared_folder: Path) -> DbtRun:
     """`dbt build` of the sample company; the test that asks for it first pays for it."""
 
     def build(workspace: Path) -> DbtRun:
-        return run_dbt(BUILD_WITHOUT_UNIT_TESTS, workspace, is_documented=True)
+        return run_dbt(PLAIN_BUILD, workspace, is_documented=True)
 
     return built_once(shared_folder, "sample", build)
 
@@ -84,7 +84,7 @@ def slice_build(shared_folder: Path) -> DbtRun:
 
     def build(workspace: Path) -> DbtRun:
         variables = {"sources": ["litellm"]}
-        return run_dbt(BUILD_WITHOUT_UNIT_TESTS, workspace, LOG_SLICE, variables=variables)
+        return run_dbt(PLAIN_BUILD, workspace, LOG_SLICE, variables=variables)
 
     return built_once(shared_folder, "slice", build)
 
@@ -109,7 +109,7 @@ def real_log_build(shared_folder: Path, real_data: Path) -> DbtRun:
             workspace / "raw" / "litellm" / "spend_logs.parquet",
         )
         variables = {"sources": ["litellm"]}
-        return run_dbt(BUILD_WITHOUT_UNIT_TESTS, workspace, workspace / "raw", variables=variables)
+        return run_dbt(PLAIN_BUILD, workspace, workspace / "raw", variables=variables)
 
     return built_once(shared_folder, "real", build)
 

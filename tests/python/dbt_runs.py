@@ -178,6 +178,8 @@ def run_dbt(
     }
     command = [
         "--quiet",
+        "--log-level-file",
+        "none",
         "--write-json" if is_documented else "--no-write-json",
         *arguments,
         "--project-dir",

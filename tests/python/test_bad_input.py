@@ -14,7 +14,7 @@ from typing import Any
 
 import duckdb
 import pytest
-from conftest import BUILD_WITHOUT_UNIT_TESTS, LOG_SLICE
+from conftest import PLAIN_BUILD, LOG_SLICE
 from dbt_runs import DbtRun, run_dbt
 from raw_files import (
     BUILD,
@@ -169,7 +169,7 @@ def dirty(tmp_path_factory: pytest.TempPathFactory) -> Dirty:
         text_counts | more,
         part="_2026_11",
     )
-    run = run_dbt(BUILD_WITHOUT_UNIT_TESTS, workspace, raw_path=raw_path, variables=LITELLM_ONLY)
+    run = run_dbt(PLAIN_BUILD, workspace, raw_path=raw_path, variables=LITELLM_ONLY)
     return Dirty(run, raw_path, workspace)
 
 

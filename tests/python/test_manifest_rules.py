@@ -67,7 +67,7 @@ LONG_MODELS: dict[str, tuple[int, str]] = {
     "stg_litellm__requests": (310, "62 columns, each with the gateway's own traps"),
     "stg_otel_genai__requests": (380, "62 columns out of two generations of attribute names"),
     "fct_attempts": (250, "77 columns, one per line"),
-    "fct_interactions": (245, "60 columns, one per line, most of them aggregated first"),
+    "fct_interactions": (257, "60 columns, one per line, most of them aggregated first"),
     "int_attempts_identified": (160, "every column of a request passes through by name"),
     "int_otel_genai_requests_placed": (
         220,

@@ -12,6 +12,8 @@ final as (
         cost_center_id,
         workflow_id,
         billing_account_id,
+        provider_id,
+        model_id,
         deployment_id,
         commitment_pool_id,
         pricing_mode,

@@ -5,6 +5,10 @@ pool_hours as (
     where is_newest
 ),
 
+bypasses as (
+    select * from {{ ref('int_capacity_bypasses_hourly') }}
+),
+
 policy as (
     select * from {{ ref('int_capacity_policy') }}
 ),
@@ -35,8 +39,14 @@ measured as (
         -- Another pool of the provider that serves the same model and idles.
         sum(clocked.unused_weighted_tokens) over (
             partition by clocked.provider_id, clocked.model_id, clocked.capacity_hour
-        ) - clocked.unused_weighted_tokens as idle_elsewhere_weighted_tokens
+        ) - clocked.unused_weighted_tokens as idle_elsewhere_weighted_tokens,
+        coalesce(bypasses.bypassing_attempts, 0) as bypassing_attempts,
+        coalesce(bypasses.bypassing_weighted_tokens, 0) as bypassing_weighted_tokens
     from clocked
+    left join bypasses
+        on
+            clocked.pool_id = bypasses.pool_id
+            and clocked.capacity_hour = bypasses.capacity_hour
     cross join policy
 
 ),
@@ -68,9 +78,11 @@ final as (
             as over_capacity_weighted_tokens,
         cast(idle_elsewhere_weighted_tokens as numeric(38, 6))
             as idle_elsewhere_weighted_tokens,
+        cast(bypassing_weighted_tokens as numeric(38, 6)) as bypassing_weighted_tokens,
         cast(served_attempts as bigint) as served_attempts,
         cast(spilled_attempts as bigint) as spilled_attempts,
         cast(throttled_attempts as bigint) as throttled_attempts,
+        cast(bypassing_attempts as bigint) as bypassing_attempts,
         cast(unpriced_attempts as bigint) as unpriced_attempts,
         cast(capacity_cost_usd as numeric(38, 12)) as capacity_cost_usd,
         cast(used_cost_usd as numeric(38, 12)) as used_cost_usd,

@@ -33,40 +33,59 @@ workflows as (
     {{ known_rows(ref('workflows'), ['workflow_id']) }}
 ),
 
--- What each model cost within its interaction.
-with_model_costs as (
+-- Most interactions call one model. Only the others need their models compared.
+mixed_interactions as (
 
-    select
-        attempts.*,
-        sum(coalesce(attempts.effective_cost_usd, 0)) over (
-            partition by attempts.interaction_id, attempts.model_id
-        ) as model_cost_usd
+    select interaction_id
     from attempts
+    group by interaction_id
+    having min(model_id) <> max(model_id)
 
 ),
 
--- The first attempt describes the interaction, the costliest model names it, the
--- last one tells how it ended.
+model_costs as (
+
+    select
+        attempts.interaction_id,
+        attempts.model_id,
+        sum(coalesce(attempts.effective_cost_usd, 0)) as model_cost_usd,
+        max(attempts.started_at) as last_started_at
+    from attempts
+    inner join mixed_interactions
+        on attempts.interaction_id = mixed_interactions.interaction_id
+    group by attempts.interaction_id, attempts.model_id
+
+),
+
+-- Of equally costly models the one that was called last names the interaction.
+costliest_models as (
+
+    select * from model_costs
+    qualify
+        row_number() over (
+            partition by interaction_id
+            order by model_cost_usd desc, last_started_at desc, model_id asc
+        ) = 1
+
+),
+
+-- The first attempt describes the interaction, the last one tells how it ended.
 ordered as (
 
     select
-        with_model_costs.*,
+        attempts.*,
+        costliest_models.model_id as costliest_model_id,
         row_number() over (
-            partition by with_model_costs.interaction_id
-            order by with_model_costs.started_at, with_model_costs.attempt_id
+            partition by attempts.interaction_id
+            order by attempts.started_at, attempts.attempt_id
         ) as attempt_order,
-        row_number() over (
-            partition by with_model_costs.interaction_id
-            order by
-                with_model_costs.model_cost_usd desc,
-                with_model_costs.started_at desc,
-                with_model_costs.attempt_id desc
-        ) as cost_order,
-        row_number() over (
-            partition by with_model_costs.interaction_id
-            order by with_model_costs.started_at desc, with_model_costs.attempt_id desc
-        ) as reverse_order
-    from with_model_costs
+        lead(attempts.attempt_id) over (
+            partition by attempts.interaction_id
+            order by attempts.started_at, attempts.attempt_id
+        ) is null as is_last_attempt
+    from attempts
+    left join costliest_models
+        on attempts.interaction_id = costliest_models.interaction_id
 
 ),
 
@@ -82,7 +101,7 @@ grouped as (
         ] %}
         max(case when attempt_order = 1 then {{ column }} end) as {{ column }},
         {%- endfor %}
-        max(case when cost_order = 1 then model_id end) as primary_model_id,
+        max(coalesce(costliest_model_id, model_id)) as primary_model_id,
         max(case_key) as case_key,
         count(*) as attempts,
         sum(retries_reported + case when attempt_role = 'retry' then 1 else 0 end)
@@ -109,7 +128,7 @@ grouped as (
         min(unpriced_reason) as unpriced_reason,
         max(case when is_application_registered then 1 else 0 end) = 1
             as is_application_registered,
-        max(case when reverse_order = 1 and is_success then 1 else 0 end) = 1
+        max(case when is_last_attempt and is_success then 1 else 0 end) = 1
             as is_technically_successful,
         min(started_at) as started_at,
         max(ended_at) as ended_at

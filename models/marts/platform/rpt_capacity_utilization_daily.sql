@@ -31,7 +31,7 @@ daily as (
         {%- for measure in [
             'capacity_units', 'used_units', 'unused_units', 'spill_units',
             'over_capacity_units', 'served_attempts', 'spilled_attempts',
-            'throttled_attempts', 'capacity_cost_usd', 'used_cost_usd',
+            'throttled_attempts', 'bypassing_attempts', 'capacity_cost_usd', 'used_cost_usd',
             'unused_cost_usd', 'spill_cost_usd', 'over_capacity_cost_usd',
             'headroom_cost_usd', 'served_on_demand_usd',
         ] %}
@@ -45,6 +45,7 @@ daily as (
         {%- endfor %}
         sum(case when spilled_attempts > 0 then 1 else 0 end) as spill_hours,
         sum(case when throttled_attempts > 0 then 1 else 0 end) as throttled_hours,
+        sum(case when bypassing_attempts > 0 then 1 else 0 end) as bypass_hours,
         sum(case when over_capacity_units > 0 then 1 else 0 end) as over_capacity_hours,
         sum(
             case
@@ -86,8 +87,9 @@ final as (
         ) as {{ variant }}_utilization_ratio,
         {%- endfor %}
         {%- for measure in [
-            'served_attempts', 'spilled_attempts', 'throttled_attempts', 'spill_hours',
-            'throttled_hours', 'over_capacity_hours', 'avoidable_spill_hours',
+            'served_attempts', 'spilled_attempts', 'throttled_attempts',
+            'bypassing_attempts', 'spill_hours', 'throttled_hours', 'bypass_hours',
+            'over_capacity_hours', 'avoidable_spill_hours',
         ] %}
         cast({{ measure }} as bigint) as {{ measure }},
         {%- endfor %}
