@@ -1,7 +1,14 @@
 with
 
-received as (
+-- Read apart: one common table would be held in memory whole.
+singles as (
     select * from {{ ref('int_requests_received') }}
+    where copies = 1
+),
+
+repeated as (
+    select * from {{ ref('int_requests_received') }}
+    where copies > 1
 ),
 
 model_aliases as (
@@ -21,24 +28,23 @@ source_precedence as (
 copies_compared as (
 
     select
-        received.*,
+        repeated.*,
         cast(
-            count(*) over (partition by received.attempt_id, received.record_hash) - 1
+            count(*) over (partition by repeated.attempt_id, repeated.record_hash) - 1
             as bigint
         ) as exact_duplicates,
         row_number() over (
-            partition by received.attempt_id, received.record_hash
-            order by received.ingested_at, received.record_hash
+            partition by repeated.attempt_id, repeated.record_hash
+            order by repeated.ingested_at, repeated.record_hash
         ) as copy_number,
-        min(received.ingested_at)
-            over (partition by received.attempt_id, received.record_hash)
+        min(repeated.ingested_at)
+            over (partition by repeated.attempt_id, repeated.record_hash)
             as first_ingested_at,
-        min(received.record_hash) over (partition by received.attempt_id)
-        <> max(received.record_hash)
-            over (partition by received.attempt_id)
+        min(repeated.record_hash) over (partition by repeated.attempt_id)
+        <> max(repeated.record_hash)
+            over (partition by repeated.attempt_id)
             as is_changed
-    from received
-    where received.copies > 1
+    from repeated
 
 ),
 
@@ -60,12 +66,11 @@ repeated_payloads as (
 payloads as (
 
     select
-        received.*,
+        singles.*,
         cast(0 as bigint) as exact_duplicates,
         false as is_changed,
         1 as version_age
-    from received
-    where received.copies = 1
+    from singles
 
     union all
 
