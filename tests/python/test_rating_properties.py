@@ -329,8 +329,8 @@ def test_the_oracle_rates_every_case_alike(rated: Rated) -> None:
     result = load(
         rated.raw_path, rated.project / "seeds", ["litellm"], graduated_conversion=CONVERT_TOTAL
     )
-    assert attempt_differences(rated.run, result) == {}
-    assert interaction_differences(rated.run, result) == {}
+    assert attempt_differences(rated.run, result, bills={}) == {}
+    assert interaction_differences(rated.run, result, bills={}) == {}
 
 
 def test_the_order_of_rows_changes_nothing(
