@@ -14,7 +14,7 @@ from typing import Any
 
 import duckdb
 import pytest
-from conftest import PLAIN_BUILD, LOG_SLICE
+from conftest import LOG_SLICE, PLAIN_BUILD
 from dbt_runs import DbtRun, run_dbt
 from raw_files import (
     BUILD,
