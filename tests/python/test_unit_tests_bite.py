@@ -35,6 +35,13 @@ class BrokenRule:
 
 BROKEN_RULES = (
     BrokenRule(
+        "whoever used a pool in another month goes past it",
+        "models/intermediate/commitment/int_capacity_bypasses_hourly.sql",
+        "and rates.billing_month = pool_users.billing_month",
+        "",
+        "a_call_past_the_pool_counts_when_its_application_uses_the_pool",
+    ),
+    BrokenRule(
         "a price also holds at the instant at which it ends",
         RATING + "int_attempts_carded.sql",
         "classified.started_at < price_cards.valid_until_at",
