@@ -21,6 +21,7 @@ priced_accounts as (
         pricing_mode,
         billing_account_id
     from price_cards
+    where billing_account_id <> '*'
 ),
 
 priced_regions as (
@@ -30,6 +31,7 @@ priced_regions as (
         pricing_mode,
         region_id
     from price_cards
+    where region_id <> '*'
 ),
 
 scoped as (
@@ -103,6 +105,7 @@ final as (
         price_cards.{{ purpose }}_{{ token_class }}_usd_per_million,
         {%- endfor %}
         {%- endfor %}
+        coalesce(price_cards.is_list_owed, false) as is_list_owed,
         coalesce(price_cards.is_graduated, false) as is_graduated
     from classified
     left join price_cards

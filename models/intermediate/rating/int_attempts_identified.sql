@@ -74,6 +74,7 @@ final as (
         with_keys.model_requested,
         with_keys.model_served,
         with_keys.model_id,
+        with_keys.has_graduated_price,
         with_keys.region_id,
         with_keys.deployment_id,
         coalesce(pools.pool_id, spilled_pools.pool_id, with_keys.commitment_pool_tag)

@@ -24,12 +24,39 @@ models_without_rate as (
     select * from {{ ref('int_models_without_rate') }}
 ),
 
+-- A price that no contract changes is multiplied once, and the nearest price only
+-- where an estimate may be needed.
+owed as (
+
+    select
+        *,
+        {{ rated_usd_millions('contracted') }} as contracted_usd_millions
+    from attempts
+
+),
+
+multiplied as (
+
+    select
+        *,
+        case
+            when is_list_owed then contracted_usd_millions
+            else {{ rated_usd_millions('list') }}
+        end as list_usd_millions,
+        case
+            when contracted_usd_millions is null or other_meters is not null
+                then {{ rated_usd_millions('nearest') }}
+        end as nearest_usd_millions
+    from owed
+
+),
+
 rated as (
 
     select
         attempts.*,
         {%- for purpose in ['list', 'contracted', 'nearest'] %}
-        {{ rated_usd(purpose) }}
+        {{ millionth("attempts." ~ purpose ~ "_usd_millions") }}
         {%- if purpose != 'nearest' %}
         + coalesce(graduated_costs.{{ purpose }}_graduated_cost_usd, 0)
         {%- endif %}
@@ -54,7 +81,7 @@ rated as (
                     * cast(0.000001 as decimal(6, 6)) as decimal(38, 12)
                 )
         end as cache_lifetime_exposure_usd
-    from attempts
+    from multiplied as attempts
     left join meter_costs
         on attempts.attempt_id = meter_costs.attempt_id
     left join graduated_costs

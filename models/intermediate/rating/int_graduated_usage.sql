@@ -15,7 +15,8 @@ attempts as (
         billing_status
     from {{ ref('int_attempts_carded') }}
     where
-        is_graduated
+        has_graduated_price
+        and is_graduated
         and billing_status = 'billable'
         and quarantine_reason is null
         and not is_superseded

@@ -45,7 +45,7 @@ priced as (
 
 ),
 
-final as (
+widened as (
 
     select
         segment_id,
@@ -85,6 +85,23 @@ final as (
         valid_until_at,
         context_from_tokens,
         context_until_tokens
+
+),
+
+-- Where a contract changes nothing, both costs are one and computed once.
+final as (
+
+    select
+        *,
+        {%- for token_class in priced_token_classes() %}
+        {{ 'and ' if not loop.first }}coalesce(
+            contracted_{{ token_class }}_usd_per_million
+            = list_{{ token_class }}_usd_per_million,
+            contracted_{{ token_class }}_usd_per_million is null
+            and list_{{ token_class }}_usd_per_million is null
+        )
+        {%- endfor %} as is_list_owed
+    from widened
 
 )
 

@@ -42,6 +42,44 @@ request_days as (
     from {{ ref('int_request_days') }}
 ),
 
+model_aliases as (
+    select * from {{ ref('int_model_aliases_dated') }}
+),
+
+price_list as (
+    select
+        provider_id,
+        model_id,
+        volume_from_units,
+        volume_until_units
+    from {{ ref('price_list') }}
+),
+
+contract_prices as (
+    select
+        provider_id,
+        model_id,
+        volume_from_units,
+        volume_until_units
+    from {{ ref('contract_prices') }}
+),
+
+prices as (
+    select * from price_list
+    union all
+    select * from contract_prices
+),
+
+-- What a call of these costs depends on the whole month. They are few, and marked here
+-- so that nothing else needs to be read to find them.
+graduated_models as (
+    select distinct
+        provider_id,
+        model_id
+    from prices
+    where volume_from_units is not null or volume_until_units is not null
+),
+
 -- Keys that arrived more than once. Only their rows need comparing later.
 repeated_keys as (
 
@@ -55,19 +93,40 @@ repeated_keys as (
 
 ),
 
-final as (
+named as (
 
     select
         requests.*,
+        coalesce(model_aliases.provider_id, requests.provider_id) as served_provider_id,
+        coalesce(model_aliases.model_id, requests.model_served) as model_id
+    from requests
+    left join model_aliases
+        on
+            requests.source_name = model_aliases.source_name
+            and requests.model_served = model_aliases.alias
+            and requests.started_at >= model_aliases.valid_from_at
+            and requests.started_at < model_aliases.valid_until_at
+
+),
+
+final as (
+
+    select
+        named.*,
+        graduated_models.model_id is not null as has_graduated_price,
         cast(coalesce(repeated_keys.copies, 1) as bigint) as copies,
         request_days.inputs_version
-    from requests
+    from named
     inner join request_days
-        on requests.attempt_date = request_days.attempt_date
+        on named.attempt_date = request_days.attempt_date
     left join repeated_keys
         on
-            requests.source_name = repeated_keys.source_name
-            and requests.source_record_id = repeated_keys.source_record_id
+            named.source_name = repeated_keys.source_name
+            and named.source_record_id = repeated_keys.source_record_id
+    left join graduated_models
+        on
+            named.served_provider_id = graduated_models.provider_id
+            and named.model_id = graduated_models.model_id
 
 )
 

@@ -11,10 +11,6 @@ repeated as (
     where copies > 1
 ),
 
-model_aliases as (
-    select * from {{ ref('int_model_aliases_dated') }}
-),
-
 models as (
     {{ known_rows(ref('models'), ['model_id']) }}
 ),
@@ -82,21 +78,13 @@ identified as (
 
     select
         payloads.*,
-        coalesce(model_aliases.provider_id, payloads.provider_id) as served_provider_id,
-        coalesce(model_aliases.model_id, payloads.model_served) as model_id,
         models.context_window_tokens,
         source_precedence.precedence,
         coalesce(source_precedence.is_mutable, false) as is_mutable
     from payloads
-    left join model_aliases
-        on
-            payloads.source_name = model_aliases.source_name
-            and payloads.model_served = model_aliases.alias
-            and payloads.started_at >= model_aliases.valid_from_at
-            and payloads.started_at < model_aliases.valid_until_at
     left join models
         on
-            coalesce(model_aliases.model_id, payloads.model_served) = models.model_id
+            payloads.model_id = models.model_id
             and payloads.started_at >= models.valid_from_at
             and payloads.started_at < models.valid_until_at
     left join source_precedence

@@ -14,7 +14,12 @@ with
 
 -- Records whose call another source bears are no attempts of their own.
 attempts as (
-    select * from {{ ref('fct_attempts') }}
+    select
+        *,
+        -- Orders by time, then by id, as text: the digits are the same for any date.
+        cast({{ epoch_microseconds('started_at') }} + 10000000000000000 as varchar)
+        || attempt_id as attempt_order
+    from {{ ref('fct_attempts') }}
     where
         is_cost_bearing
         and {{ falls_on_dates('cast(interaction_date as timestamp)', dates)
@@ -69,41 +74,43 @@ costliest_models as (
 
 ),
 
--- The first attempt describes the interaction, the last one tells how it ended.
-ordered as (
+-- Attempts beyond the first of each step.
+step_repeats as (
 
     select
-        attempts.*,
-        costliest_models.model_id as costliest_model_id,
-        row_number() over (
-            partition by attempts.interaction_id
-            order by attempts.started_at, attempts.attempt_id
-        ) as attempt_order,
-        lead(attempts.attempt_id) over (
-            partition by attempts.interaction_id
-            order by attempts.started_at, attempts.attempt_id
-        ) is null as is_last_attempt
+        interaction_id,
+        step_id,
+        count(*) - 1 as repeats
     from attempts
-    left join costliest_models
-        on attempts.interaction_id = costliest_models.interaction_id
+    where step_id is not null
+    group by interaction_id, step_id
+    having count(*) > 1
 
 ),
 
+repeats as (
+
+    select
+        interaction_id,
+        sum(repeats) as repeats
+    from step_repeats
+    group by interaction_id
+
+),
+
+-- The first attempt describes the interaction, the last one tells how it ended.
 grouped as (
 
     select
         interaction_id,
         interaction_date,
-        {%- for column in [
-            'run_id', 'session_id', 'application_id', 'workflow_id', 'user_pseudonym',
-            'cost_center_id', 'business_unit_id', 'product_owner_id',
-            'platform_team_id', 'environment', 'interaction_type',
-        ] %}
-        max(case when attempt_order = 1 then {{ column }} end) as {{ column }},
-        {%- endfor %}
-        max(coalesce(costliest_model_id, model_id)) as primary_model_id,
+        substr(min(attempt_order), 18) as first_attempt_id,
+        max(attempt_order || case when is_success then '|success' else '' end)
+        like '%|success' as is_technically_successful,
+        max(model_id) as model_id,
         max(case_key) as case_key,
         count(*) as attempts,
+        count(step_id) as attempts_with_step,
         sum(retries_reported + case when attempt_role = 'retry' then 1 else 0 end)
             as retries,
         sum(
@@ -113,7 +120,6 @@ grouped as (
                 else 0
             end
         ) as fallbacks,
-        count(distinct step_id) as steps,
         sum(case when is_gateway_cache_hit then 1 else 0 end) as cache_replays,
         {%- for token_class in priced_token_classes() %}
         sum({{ token_class }}_tokens) as {{ token_class }}_tokens,
@@ -128,24 +134,45 @@ grouped as (
         min(unpriced_reason) as unpriced_reason,
         max(case when is_application_registered then 1 else 0 end) = 1
             as is_application_registered,
-        max(case when is_last_attempt and is_success then 1 else 0 end) = 1
-            as is_technically_successful,
         min(started_at) as started_at,
         max(ended_at) as ended_at
-    from ordered
+    from attempts
     group by interaction_id, interaction_date
+
+),
+
+described as (
+
+    select
+        grouped.*,
+        {%- for column in [
+            'run_id', 'session_id', 'application_id', 'workflow_id', 'user_pseudonym',
+            'cost_center_id', 'business_unit_id', 'product_owner_id',
+            'platform_team_id', 'environment', 'interaction_type',
+        ] %}
+        openings.{{ column }},
+        {%- endfor %}
+        coalesce(costliest_models.model_id, grouped.model_id) as primary_model_id,
+        grouped.attempts_with_step - coalesce(repeats.repeats, 0) as steps
+    from grouped
+    inner join attempts as openings
+        on grouped.first_attempt_id = openings.attempt_id
+    left join costliest_models
+        on grouped.interaction_id = costliest_models.interaction_id
+    left join repeats
+        on grouped.interaction_id = repeats.interaction_id
 
 ),
 
 questioned as (
 
     select
-        grouped.*,
-        grouped.cost_center_id not in ('UNOWNED', 'UNALLOCATED')
-        and grouped.business_unit_id <> 'UNOWNED'
-        and grouped.product_owner_id is not null as has_owner,
-        grouped.unpriced_attempts = 0 as has_price,
-        grouped.is_application_registered
+        described.*,
+        described.cost_center_id not in ('UNOWNED', 'UNALLOCATED')
+        and described.business_unit_id <> 'UNOWNED'
+        and described.product_owner_id is not null as has_owner,
+        described.unpriced_attempts = 0 as has_price,
+        described.is_application_registered
         and workflows.workflow_id is not null as has_demand,
         -- Without a policy check nobody knows: unknown, not compliant.
         case when evidence.checks > 0 then evidence.open_violations = 0 end
@@ -167,14 +194,14 @@ questioned as (
                 then 'business'
             else 'technical'
         end as success_basis
-    from grouped
+    from described
     left join workflows
         on
-            grouped.workflow_id = workflows.workflow_id
-            and grouped.started_at >= workflows.valid_from_at
-            and grouped.started_at < workflows.valid_until_at
+            described.workflow_id = workflows.workflow_id
+            and described.started_at >= workflows.valid_from_at
+            and described.started_at < workflows.valid_until_at
     left join evidence
-        on grouped.interaction_id = evidence.interaction_id
+        on described.interaction_id = evidence.interaction_id
 
 ),
 
