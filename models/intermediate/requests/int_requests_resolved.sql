@@ -19,43 +19,45 @@ source_precedence as (
     {{ known_rows(ref('source_precedence'), ['source_name']) }}
 ),
 
--- Copies of one key: equal payloads are one delivery repeated, others
--- contradict each other.
-copies_compared as (
+-- Equal payloads of one key are one delivery repeated, others contradict each other.
+-- The newest is the payload first seen last, even when an older one arrives again.
+payload_copies as (
 
     select
-        repeated.*,
-        cast(
-            count(*) over (partition by repeated.attempt_id, repeated.record_hash) - 1
-            as bigint
-        ) as exact_duplicates,
-        row_number() over (
-            partition by repeated.attempt_id, repeated.record_hash
-            order by repeated.ingested_at, repeated.record_hash
-        ) as copy_number,
-        min(repeated.ingested_at)
-            over (partition by repeated.attempt_id, repeated.record_hash)
-            as first_ingested_at,
-        min(repeated.record_hash) over (partition by repeated.attempt_id)
-        <> max(repeated.record_hash)
-            over (partition by repeated.attempt_id)
-            as is_changed
-    from repeated
+        attempt_id,
+        record_hash,
+        count(*) as payload_copies,
+        min(ingested_at) as first_ingested_at
+    from {{ ref('int_requests_received') }}
+    where copies > 1
+    group by attempt_id, record_hash
 
 ),
 
--- The newest version is the payload first seen last, even when an
--- older one arrives again.
-repeated_payloads as (
+payload_versions as (
 
     select
-        * exclude (copy_number, first_ingested_at),
+        attempt_id,
+        record_hash,
+        cast(payload_copies - 1 as bigint) as exact_duplicates,
+        count(*) over (partition by attempt_id) > 1 as is_changed,
         row_number() over (
             partition by attempt_id
             order by first_ingested_at desc, record_hash desc
         ) as version_age
-    from copies_compared
-    where copy_number = 1
+    from payload_copies
+
+),
+
+-- The first of equal copies. They start at the same time: naming it as a key lets a
+-- reader of some dates look at the copies of these dates only.
+first_copies as (
+
+    select * from repeated
+    qualify row_number() over (
+        partition by attempt_id, record_hash, started_at
+        order by ingested_at
+    ) = 1
 
 ),
 
@@ -70,7 +72,16 @@ payloads as (
 
     union all
 
-    select * from repeated_payloads
+    select
+        first_copies.*,
+        payload_versions.exact_duplicates,
+        payload_versions.is_changed,
+        payload_versions.version_age
+    from first_copies
+    inner join payload_versions
+        on
+            first_copies.attempt_id = payload_versions.attempt_id
+            and first_copies.record_hash = payload_versions.record_hash
 
 ),
 

@@ -7,12 +7,17 @@
     cluster_by=['attempt_date']
 ) }}
 
+{#- An interaction that comes to a date, or leaves it, may move its attempts of other
+    dates; records of one call decide across dates which of them bears its cost. -#}
 {%- set received = ref('int_requests_received') -%}
-{%- set dates = linked_dates(
+{%- set moved_dates = dates_of_moved_keys(
     received,
-    received,
-    ['interaction_id', 'provider_response_id'],
+    ref('int_requests_resolved'),
+    'interaction_id',
     changed_dates(ref('int_attempt_days'), 'attempt_date')
+) if is_incremental() else [] -%}
+{%- set dates = linked_dates(
+    received, received, ['provider_response_id'], moved_dates
 ) if is_incremental() else [] %}
 
 with

@@ -17,8 +17,10 @@ attempts as (
     select
         *,
         -- Orders by time, then by id, as text: the digits are the same for any date.
-        cast({{ epoch_microseconds('started_at') }} + 10000000000000000 as varchar)
-        || attempt_id as attempt_order
+        cast(
+            {{ epoch_microseconds('started_at') }}
+            + 10000000000000000 as varchar
+        ) || attempt_id as attempt_order
     from {{ ref('fct_attempts') }}
     where
         is_cost_bearing
@@ -66,35 +68,10 @@ model_costs as (
 costliest_models as (
 
     select * from model_costs
-    qualify
-        row_number() over (
-            partition by interaction_id
-            order by model_cost_usd desc, last_started_at desc, model_id asc
-        ) = 1
-
-),
-
--- Attempts beyond the first of each step.
-step_repeats as (
-
-    select
-        interaction_id,
-        step_id,
-        count(*) - 1 as repeats
-    from attempts
-    where step_id is not null
-    group by interaction_id, step_id
-    having count(*) > 1
-
-),
-
-repeats as (
-
-    select
-        interaction_id,
-        sum(repeats) as repeats
-    from step_repeats
-    group by interaction_id
+    qualify row_number() over (
+        partition by interaction_id
+        order by model_cost_usd desc, last_started_at desc, model_id asc
+    ) = 1
 
 ),
 
@@ -110,7 +87,6 @@ grouped as (
         max(model_id) as model_id,
         max(case_key) as case_key,
         count(*) as attempts,
-        count(step_id) as attempts_with_step,
         sum(retries_reported + case when attempt_role = 'retry' then 1 else 0 end)
             as retries,
         sum(
@@ -120,6 +96,7 @@ grouped as (
                 else 0
             end
         ) as fallbacks,
+        count(distinct step_id) as steps,
         sum(case when is_gateway_cache_hit then 1 else 0 end) as cache_replays,
         {%- for token_class in priced_token_classes() %}
         sum({{ token_class }}_tokens) as {{ token_class }}_tokens,
@@ -152,15 +129,12 @@ described as (
         ] %}
         openings.{{ column }},
         {%- endfor %}
-        coalesce(costliest_models.model_id, grouped.model_id) as primary_model_id,
-        grouped.attempts_with_step - coalesce(repeats.repeats, 0) as steps
+        coalesce(costliest_models.model_id, grouped.model_id) as primary_model_id
     from grouped
     inner join attempts as openings
         on grouped.first_attempt_id = openings.attempt_id
     left join costliest_models
         on grouped.interaction_id = costliest_models.interaction_id
-    left join repeats
-        on grouped.interaction_id = repeats.interaction_id
 
 ),
 
@@ -185,8 +159,7 @@ questioned as (
             coalesce(not workflows.is_outcome_expected, false)
             and workflows.no_outcome_reason is not null
         ) as has_outcome,
-        -- A workflow that ends in a business event has succeeded when
-        -- that event says so.
+        -- A business event that ends a workflow says whether it has succeeded.
         case
             when
                 workflows.is_outcome_expected
