@@ -20,6 +20,7 @@ from raw_files import copy_project
 STAGING = "models/staging/litellm/stg_litellm__requests.sql"
 REQUESTS = "models/intermediate/requests/"
 RATING = "models/intermediate/rating/"
+BILLING = "models/intermediate/billing/"
 
 
 @dataclass(frozen=True)
@@ -162,9 +163,9 @@ BROKEN_RULES = (
     ),
     BrokenRule(
         "a step of the volume starts one unit early",
-        RATING + "int_graduated_volumes_monthly.sql",
-        ") - card_rows.volume_from_units as decimal(20, 0)",
-        ") - card_rows.volume_from_units + 1 as decimal(20, 0)",
+        "macros/graduated_step_parts.sql",
+        "- {{ steps }}.volume_from_units\n",
+        "- {{ steps }}.volume_from_units + 1\n",
         "each_step_of_a_months_volume_costs_its_own_price",
     ),
     BrokenRule(
@@ -180,6 +181,76 @@ BROKEN_RULES = (
         "total_parts - sum(",
         "total_parts - total_parts + 0 * sum(",
         "a_months_graduated_cost_is_split_at_its_blended_rate_to_the_last_decimal",
+    ),
+    BrokenRule(
+        "calls that come late climb in a closed month",
+        BILLING + "int_graduated_volumes_stepped.sql",
+        "and value_steps.usage_known_month >= units.known_month\n",
+        "\n",
+        "a_closed_month_climbs_with_the_volume_and_the_steps_known_then",
+    ),
+    BrokenRule(
+        "a step that is corrected later holds for a closed month",
+        BILLING + "int_graduated_volumes_stepped.sql",
+        "and value_steps.prices_known_month < ladders.known_until_month\n",
+        "\n",
+        "a_closed_month_climbs_with_the_volume_and_the_steps_known_then",
+    ),
+    BrokenRule(
+        "a month of the ledger has the whole volume of a UTC month",
+        BILLING + "int_graduated_volumes_stepped.sql",
+        "when units.billing_month = value_steps.usage_month then units.units",
+        "when units.billing_month is not null then units.units",
+        "the_last_hours_of_a_month_elsewhere_climb_with_the_utc_month_they_lie_in",
+    ),
+    BrokenRule(
+        "what a split of a closed month leaves is lost",
+        BILLING + "int_graduated_shares_stepped.sql",
+        "shares.month_parts - sum(",
+        "0 * sum(",
+        "a_closed_month_is_split_at_the_blended_rate_it_had_then",
+    ),
+    BrokenRule(
+        "a month of the ledger pays for the volume of its neighbor",
+        BILLING + "int_graduated_shares_stepped.sql",
+        "'volumes.total_parts * volumes.month_units', 'volumes.total_units'",
+        "'volumes.total_parts * volumes.total_units', 'volumes.total_units'",
+        "the_part_of_a_volume_in_another_month_of_the_ledger_is_left_to_it",
+    ),
+    BrokenRule(
+        "a closed month has the graduated amounts of today",
+        BILLING + "int_usage_stepped.sql",
+        "when identified.usage_id is not null and not steps.is_newest\n",
+        "when identified.usage_id is null and not steps.is_newest\n",
+        "a_closed_month_keeps_the_prices_and_the_volume_it_was_closed_with",
+    ),
+    BrokenRule(
+        "a corrected price takes its meters out of a closed month",
+        BILLING + "int_usage_stepped.sql",
+        "when not priced.has_meter_prices then 0",
+        "when priced.is_rated_otherwise then 0",
+        "a_closed_month_keeps_the_prices_and_the_volume_it_was_closed_with",
+    ),
+    BrokenRule(
+        "usage of another UTC month is news of a volume",
+        BILLING + "int_usage_news.sql",
+        "and graduated_months.utc_month = others.utc_month\n",
+        "\n",
+        "months_that_share_a_volume_have_news_of_each_other",
+    ),
+    BrokenRule(
+        "steps that are recorded anew are the ladder they were",
+        BILLING + "int_price_cards_superseded.sql",
+        "'unit_quantity', 'case when is_graduated then price_row_id end',",
+        "'unit_quantity',",
+        "only_knowledge_that_says_something_else_is_superseded",
+    ),
+    BrokenRule(
+        "a crumb in the last decimal decides who bears a cent",
+        BILLING + "int_ledger_values.sql",
+        "round(signed.exact_cents - floor(signed.exact_cents), 6)",
+        "signed.exact_cents - floor(signed.exact_cents)",
+        "cents_go_to_the_largest_remainders",
     ),
     BrokenRule(
         "a meter without a price is left out of the sum",
@@ -265,7 +336,7 @@ def add_broken_model(project: Path, rule: BrokenRule, suffix: str) -> str:
     (tested,) = (
         path
         for path in project.glob("models/**/*.yml")
-        if f"  - name: {rule.unit_test}\n" in path.read_text()
+        if f"- name: {rule.unit_test}\n" in path.read_text()
     )
     model = tested.with_suffix(".sql")
     broken_text = (project / rule.file).read_text().replace(rule.text, rule.changed_text)

@@ -75,12 +75,14 @@ signed as (
 
 ),
 
+-- What a split leaves in the last decimals hangs on the rows it was made of: it does
+-- not decide who bears a cent.
 parted as (
 
     select
         signed.*,
         cast(floor(signed.exact_cents) as decimal(38, 0)) as floor_cents,
-        signed.exact_cents - floor(signed.exact_cents) as cent_remainder
+        round(signed.exact_cents - floor(signed.exact_cents), 6) as cent_remainder
     from signed
 
 ),

@@ -7,6 +7,7 @@ card_rows as (
     where price_purpose = 'contracted'
 ),
 
+-- Steps that were recorded anew are another ladder, also at the same prices.
 contents as (
 
     select
@@ -15,7 +16,7 @@ contents as (
         known_until_month,
         sum(cast({{ record_fingerprint([
             'token_class', 'volume_from_units', 'volume_until_units', 'unit_price_usd',
-            'unit_quantity',
+            'unit_quantity', 'case when is_graduated then price_row_id end',
         ]) }} as decimal(38, 0))) as content_sum
     from card_rows
     group by segment_id, known_from_month, known_until_month
@@ -82,8 +83,8 @@ superseded as (
 
 ),
 
--- A price that was unknown then is null. A graduated one is 0: its amount comes by
--- month.
+-- A price that was unknown then is null. A graduated one is 0: its amount comes from
+-- int_graduated_shares_stepped.
 priced as (
 
     select
@@ -117,6 +118,20 @@ final as (
             case when token_class = '{{ token_class }}' then usd_per_million end
         ) as {{ token_class }}_usd_per_million,
         {%- endfor %}
+        -- The class of a first price that nobody knew yet is null: no meter.
+        max(
+            case
+                when
+                    token_class
+                    not in (
+                        {%- for token_class in priced_token_classes() %}
+                        '{{ token_class }}'{{ ',' if not loop.last }}
+                        {%- endfor %}
+                    )
+                    then 1
+                else 0
+            end
+        ) = 1 as has_meter_prices,
         known_until_month
     from priced
     group by segment_id, known_from_month, known_until_month

@@ -11,12 +11,7 @@
 with
 
 usage as (
-    select
-        billing_month,
-        known_month,
-        segment_id
-    from {{ ref('int_usage_daily') }}
-    group by billing_month, known_month, segment_id
+    select * from {{ ref('int_usage_news') }}
 ),
 
 invoice_lines as (

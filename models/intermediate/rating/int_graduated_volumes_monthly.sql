@@ -41,14 +41,7 @@ steps as (
 
     select
         volumes.*,
-        cast(
-            least(
-                volumes.total_units,
-                coalesce(card_rows.volume_until_units, volumes.total_units)
-            ) - card_rows.volume_from_units as decimal(20, 0)
-        )
-        * cast(card_rows.unit_price_usd * 1000000000000 as decimal(18, 0))
-        * case when card_rows.unit_quantity = 1000 then 1000 else 1 end as step_parts
+        {{ graduated_step_parts('volumes.total_units', 'card_rows') }} as step_parts
     from volumes
     inner join card_rows
         on
