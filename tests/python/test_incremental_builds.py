@@ -13,8 +13,9 @@ from datetime import date, timedelta
 from decimal import Decimal
 from pathlib import Path
 
+import duckdb
 import pytest
-from dbt_runs import DbtRun, run_dbt
+from dbt_runs import SAMPLE_DATA, DbtRun, run_dbt
 from hypothesis import strategies as st
 from raw_files import (
     BUILD,
@@ -305,3 +306,47 @@ def test_a_price_correction_rates_its_own_day_again(
     assert after[date(2026, 10, 11)] == 2 * before[date(2026, 10, 11)] > Decimal(0)
     fresh = base.build(tmp_path / "fresh", later.raw_path, *BUILD, project=project)
     assert mart_differences(run.database, fresh.database) == {}
+
+
+# ---------------------------------------------------------------------------
+# Only the months whose bill or requests changed
+# ---------------------------------------------------------------------------
+
+
+def test_a_late_line_and_a_late_call_compute_their_months_again_and_no_other(
+    sample_build: DbtRun, tmp_path: Path
+) -> None:
+    """The sample company gets one more line on October's bill and a call that August lacked."""
+    raw_path = tmp_path / "raw"
+    shutil.copytree(SAMPLE_DATA, raw_path)
+    with duckdb.connect() as connection:
+        connection.execute(
+            f"""copy (
+                select * replace (
+                    'proj_of_nobody' as project_id, '3.00' as amount_value,
+                    timestamp '2026-11-09 12:00:00' as _loaded_at
+                )
+                from read_parquet('{raw_path}/openai_billing/costs.parquet')
+                where start_time = epoch(timestamptz '2026-10-20 00:00:00-07')
+                limit 1
+            ) to '{raw_path}/openai_billing/costs_late.parquet'"""
+        )
+    late_call = spend_log(
+        "late-call", "2026-08-20 12:00:00", prompt=1_000_000, _loaded_at="2026-11-09 12:00:00"
+    )
+    write_spend_logs(raw_path, [late_call], part="_late")
+    workspace = tmp_path / "grown"
+    workspace.mkdir()
+    shutil.copy(sample_build.database, workspace / "ai_finops.duckdb")
+
+    grown = run_dbt(BUILD, workspace, raw_path)
+
+    assert grown.succeeded, grown.error or grown.failures()
+    for model in ("int_rated_classes_daily", "int_rated_shares_monthly", "int_rated_buckets"):
+        assert rebuilt_dates(grown, model) == {date(2026, 8, 1), date(2026, 10, 1)}, model
+    assert grown.value("select sum(amount_usd) from fct_cost_lines") == 0
+    posted = "select sum(billed_cost_usd) from fct_invoice_lines"
+    assert grown.value(posted) == sample_build.value(posted) + 3
+    fresh = run_dbt(BUILD, tmp_path / "fresh", raw_path)
+    assert fresh.succeeded, fresh.error or fresh.failures()
+    assert mart_differences(grown.database, fresh.database) == {}

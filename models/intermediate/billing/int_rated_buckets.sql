@@ -1,7 +1,25 @@
+{{ config(
+    materialized='incremental',
+    incremental_strategy='replace_outdated',
+    unique_key='billing_month',
+    meta={'versions': 'int_billing_months'},
+    on_schema_change='fail'
+) }}
+
+{%- set months = changed_dates(ref('int_billing_months'), 'billing_month')
+    if is_incremental() else [] %}
+
 with
 
 placed as (
     select * from {{ ref('int_rated_classes_placed') }}
+    {%- if is_incremental() %}
+    where {{ falls_on_dates('cast(billing_month as timestamp)', months) }}
+    {%- endif %}
+),
+
+billing_months as (
+    select * from {{ ref('int_billing_months') }}
 ),
 
 account_rates as (
@@ -82,32 +100,35 @@ converted as (
 final as (
 
     select
-        step_id,
-        billing_account_id,
-        billing_month,
-        model_id,
-        price_mode,
-        token_class,
-        bucket_date,
-        is_billed,
-        rated_units,
-        rated_usd,
+        converted.step_id,
+        converted.billing_account_id,
+        converted.billing_month,
+        converted.model_id,
+        converted.price_mode,
+        converted.token_class,
+        converted.bucket_date,
+        converted.is_billed,
+        converted.rated_units,
+        converted.rated_usd,
         cast(
-            running_at_booked_rate_usd - coalesce(
-                lag(running_at_booked_rate_usd) over (
+            converted.running_at_booked_rate_usd - coalesce(
+                lag(converted.running_at_booked_rate_usd) over (
                     partition by
-                        step_id,
-                        billing_account_id,
-                        billing_month,
-                        model_id,
-                        price_mode,
-                        token_class
-                    order by bucket_date, is_billed
+                        converted.step_id,
+                        converted.billing_account_id,
+                        converted.billing_month,
+                        converted.model_id,
+                        converted.price_mode,
+                        converted.token_class
+                    order by converted.bucket_date, converted.is_billed
                 ),
                 0
             ) as decimal(38, 12)
-        ) as rated_at_booked_rate_usd
+        ) as rated_at_booked_rate_usd,
+        billing_months.inputs_version
     from converted
+    inner join billing_months
+        on converted.billing_month = billing_months.billing_month
 
 )
 

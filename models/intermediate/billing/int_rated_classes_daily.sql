@@ -1,9 +1,25 @@
-{{ config(materialized='table') }}
+{{ config(
+    materialized='incremental',
+    incremental_strategy='replace_outdated',
+    unique_key='billing_month',
+    meta={'versions': 'int_billing_months'},
+    on_schema_change='fail'
+) }}
+
+{%- set months = changed_dates(ref('int_billing_months'), 'billing_month')
+    if is_incremental() else [] %}
 
 with
 
 usage as (
     select * from {{ ref('int_usage_stepped') }}
+    {%- if is_incremental() %}
+    where {{ falls_on_dates('cast(billing_month as timestamp)', months) }}
+    {%- endif %}
+),
+
+billing_months as (
+    select * from {{ ref('int_billing_months') }}
 ),
 
 summed as (
@@ -74,18 +90,21 @@ by_class as (
 final as (
 
     select
-        step_id,
-        billing_account_id,
-        provider_id,
-        model_id,
-        price_mode,
-        billing_month,
-        billing_date,
-        utc_month,
-        token_class,
-        cast(units as decimal(38, 0)) as units,
-        cast(coalesce(rated_usd, 0) as decimal(38, 12)) as rated_usd
+        by_class.step_id,
+        by_class.billing_account_id,
+        by_class.provider_id,
+        by_class.model_id,
+        by_class.price_mode,
+        by_class.billing_month,
+        by_class.billing_date,
+        by_class.utc_month,
+        by_class.token_class,
+        cast(by_class.units as decimal(38, 0)) as units,
+        cast(coalesce(by_class.rated_usd, 0) as decimal(38, 12)) as rated_usd,
+        billing_months.inputs_version
     from by_class
+    inner join billing_months
+        on by_class.billing_month = billing_months.billing_month
 
 )
 

@@ -1,10 +1,27 @@
-{{ config(materialized='table') }}
+{{ config(
+    materialized='incremental',
+    incremental_strategy='replace_outdated',
+    unique_key='billing_month',
+    meta={'versions': 'int_billing_months'},
+    on_schema_change='fail'
+) }}
+
+{%- set months = changed_dates(ref('int_billing_months'), 'billing_month')
+    if is_incremental() else [] %}
 
 with
 
 usage as (
     select * from {{ ref('int_usage_stepped') }}
-    where rated_usd <> 0
+    where
+        rated_usd <> 0
+        {%- if is_incremental() %}
+        and {{ falls_on_dates('cast(billing_month as timestamp)', months) }}
+        {%- endif %}
+),
+
+billing_months as (
+    select * from {{ ref('int_billing_months') }}
 ),
 
 ownership_shares as (
@@ -72,7 +89,7 @@ owned as (
 
 ),
 
-final as (
+weighted as (
 
     select
         step_id,
@@ -100,6 +117,17 @@ final as (
         application_id,
         contributing_team_id,
         charged_cost_center_id
+
+),
+
+final as (
+
+    select
+        weighted.*,
+        billing_months.inputs_version
+    from weighted
+    inner join billing_months
+        on weighted.billing_month = billing_months.billing_month
 
 )
 
