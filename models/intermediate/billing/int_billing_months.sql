@@ -6,8 +6,8 @@
     'has_meter_prices',
 ] -%}
 {%- for token_class in priced_token_classes() -%}
-    {%- do share_columns.append(token_class ~ '_graduated_usd') -%}
-    {%- do card_columns.append(token_class ~ '_usd_per_million') -%}
+{%- do share_columns.append(token_class ~ '_graduated_usd') -%}
+{%- do card_columns.append(token_class ~ '_usd_per_million') -%}
 {%- endfor %}
 
 with

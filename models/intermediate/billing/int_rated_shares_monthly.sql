@@ -15,9 +15,8 @@ usage as (
     select * from {{ ref('int_usage_stepped') }}
     where
         rated_usd <> 0
-        {%- if is_incremental() %}
-        and {{ falls_on_dates('cast(billing_month as timestamp)', months) }}
-        {%- endif %}
+        and {{ falls_on_dates('cast(billing_month as timestamp)', months)
+            if is_incremental() else '1 = 1' }}
 ),
 
 billing_months as (

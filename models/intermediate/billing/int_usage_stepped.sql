@@ -48,14 +48,14 @@ identified as (
 
 ),
 
--- What was used of each class, at the prices and the volume that are known now and at
--- those that the step knows.
+-- What was used of each class, at the prices and the volume that are known now.
 priced as (
 
     select
         steps.step_id,
         steps.is_newest,
         steps.owners_known_month,
+        steps.prices_known_month,
         identified.*,
         {%- for token_class in priced_token_classes() %}
         case
@@ -67,29 +67,8 @@ priced as (
                 * cast(0.000001 as decimal(6, 6)) as decimal(38, 12)
             ) + coalesce(identified.{{ token_class }}_graduated_usd, 0)
         end as {{ token_class }}_newest_usd,
-        case
-            when identified.{{ token_class }}_tokens = 0
-                then cast(0 as decimal(38, 12))
-            else cast(
-                cast(identified.{{ token_class }}_tokens as decimal(20, 0))
-                * case
-                    when superseded_cards.segment_id is null
-                        then price_cards.contracted_{{ token_class }}_usd_per_million
-                    else superseded_cards.{{ token_class }}_usd_per_million
-                end
-                * cast(0.000001 as decimal(6, 6)) as decimal(38, 12)
-            ) + case
-                when identified.usage_id is not null and not steps.is_newest
-                    then coalesce(graduated_shares.{{ token_class }}_graduated_usd, 0)
-                else coalesce(identified.{{ token_class }}_graduated_usd, 0)
-            end
-        end as {{ token_class }}_rated_usd,
         {%- endfor %}
-        superseded_cards.segment_id is not null
-        or (
-            identified.usage_id is not null and not steps.is_newest
-        ) as is_rated_otherwise,
-        coalesce(superseded_cards.has_meter_prices, true) as has_meter_prices
+        identified.usage_id is not null and not steps.is_newest as is_volume_stepped
     from identified
     inner join steps
         on
@@ -97,15 +76,52 @@ priced as (
             and identified.known_month <= steps.usage_known_month
     left join price_cards
         on identified.segment_id = price_cards.segment_id
+
+),
+
+-- The same at those that the step knows, where it knows others.
+stepped as (
+
+    select
+        priced.*,
+        {%- for token_class in priced_token_classes() %}
+        case
+            when superseded_cards.segment_id is null and not priced.is_volume_stepped
+                then priced.{{ token_class }}_newest_usd
+            when priced.{{ token_class }}_tokens = 0 then cast(0 as decimal(38, 12))
+            else cast(
+                cast(priced.{{ token_class }}_tokens as decimal(20, 0))
+                * case
+                    when superseded_cards.segment_id is null
+                        then price_cards.contracted_{{ token_class }}_usd_per_million
+                    else superseded_cards.{{ token_class }}_usd_per_million
+                end
+                * cast(0.000001 as decimal(6, 6)) as decimal(38, 12)
+            ) + case
+                when priced.is_volume_stepped
+                    then coalesce(graduated_shares.{{ token_class }}_graduated_usd, 0)
+                else coalesce(priced.{{ token_class }}_graduated_usd, 0)
+            end
+        end as {{ token_class }}_rated_usd,
+        {%- endfor %}
+        superseded_cards.segment_id is not null
+        or priced.is_volume_stepped as is_rated_otherwise,
+        coalesce(superseded_cards.has_meter_prices, true) as has_meter_prices
+    from priced
     left join superseded_cards
         on
-            identified.segment_id = superseded_cards.segment_id
-            and steps.prices_known_month >= superseded_cards.known_from_month
-            and steps.prices_known_month < superseded_cards.known_until_month
+            priced.segment_id = superseded_cards.segment_id
+            and priced.prices_known_month >= superseded_cards.known_from_month
+            and priced.prices_known_month < superseded_cards.known_until_month
     left join graduated_shares
         on
-            steps.step_id = graduated_shares.step_id
-            and identified.usage_id = graduated_shares.usage_id
+            priced.is_volume_stepped
+            and priced.step_id = graduated_shares.step_id
+            and priced.usage_id = graduated_shares.usage_id
+    left join price_cards
+        on
+            priced.is_volume_stepped
+            and priced.segment_id = price_cards.segment_id
 
 ),
 
@@ -113,16 +129,16 @@ priced as (
 metered as (
 
     select
-        priced.*,
+        stepped.*,
         case
-            when not priced.has_meter_prices then 0
+            when not stepped.has_meter_prices then 0
             else
-                priced.contracted_cost_usd
+                stepped.contracted_cost_usd
                 {%- for token_class in priced_token_classes() %}
-                - priced.{{ token_class }}_newest_usd
+                - stepped.{{ token_class }}_newest_usd
                 {%- endfor %}
         end as other_meters_rated_usd
-    from priced
+    from stepped
 
 ),
 
