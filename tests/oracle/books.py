@@ -44,6 +44,7 @@ from .ledger import (
     OWNERSHIP_CHANGE,
     RATE_CORRECTION,
     RESTATEMENT_WINDOW_MONTHS,
+    RULE_CHANGE,
     SPILL,
     TAX_LINE,
     TRUE_UP,
@@ -107,9 +108,15 @@ SOURCES = (LITELLM, OTEL_GENAI)
 ARRIVALS = {LITELLM: litellm_arrival, OTEL_GENAI: otel_arrival}
 # Reference tables behind each kind of knowledge.
 TABLES_OF = {
-    "rates": ("price_list", "contract_prices", "fx_rates", "commitments", "allocation_rules"),
-    "ownership": ("ownership", "components", "allocation_rules"),
+    "rates": ("price_list", "contract_prices", "fx_rates", "commitments"),
+    "ownership": ("ownership", "components"),
+    "rules": ("allocation_rules", "commitments"),
 }
+# What a commitment says of who bears it, beside what it buys and costs.
+RULES_OF_COMMITMENTS = (
+    "headroom_ratio", "spill_charging", "idle_rule", "excess_idle_rule",
+    "forecast_owner_cost_center_id",
+)  # fmt: skip
 NOT_SHARED = Bearer(UNREGISTERED, UNALLOCATED)
 NOT_KNOWN = Bearer(UNREGISTERED, UNATTRIBUTED)
 
@@ -127,11 +134,12 @@ class Knowledge(NamedTuple):
     telemetry: datetime | None
     rates: datetime | None
     ownership: datetime | None
+    rules: datetime | None
     documents: datetime | None
 
 
 def known_at(instant: datetime | None) -> Knowledge:
-    return Knowledge(instant, instant, instant, instant)
+    return Knowledge(*(instant for _ in Knowledge._fields))
 
 
 class Cell(NamedTuple):
@@ -463,13 +471,14 @@ class Books:
 
     # -- capacity ---------------------------------------------------------------------------
 
-    def commitments(self, account: Account, instant: datetime | None) -> list[Commitment]:
-        latest: dict[str, Row] = {}
-        for row in self._known("commitments", instant):
-            latest[row["commitment_id"]] = row
+    def commitments(self, account: Account, knowledge: Knowledge) -> list[Commitment]:
+        terms, rules = (
+            {row["commitment_id"]: row for row in self._known("commitments", instant)}
+            for instant in (knowledge.rates, knowledge.rules)
+        )
         return [
-            commitment_of(row)
-            for row in latest.values()
+            commitment_of(row | {name: rules.get(key, row)[name] for name in RULES_OF_COMMITMENTS})
+            for key, row in terms.items()
             if row["billing_account_id"] == account.billing_account_id
         ]
 
@@ -484,7 +493,7 @@ class Books:
         """Used and idle capacity, and for pooled commitments who shares each hour's spill."""
         charges: list[Charge] = []
         demand_by_hour: dict[tuple[str, datetime], dict[Bearer, Fraction]] = {}
-        for commitment in self.commitments(account, knowledge.rates):
+        for commitment in self.commitments(account, knowledge):
             hours = [hour for hour in commitment.hours() if account.month_of(hour) == month]
             if not hours:
                 continue
@@ -543,7 +552,7 @@ class Books:
     def _platform(self, pool_id: str, knowledge: Knowledge) -> str:
         rules = [
             row
-            for row in self._known("allocation_rules", knowledge.rates)
+            for row in self._known("allocation_rules", knowledge.rules)
             if row["pool_name"] == pool_id
         ]
         return rules[-1]["source_cost_center_id"]
@@ -553,7 +562,7 @@ class Books:
     def _restates_ownership(self, pool_name: str, knowledge: Knowledge) -> bool:
         rules = [
             row
-            for row in self._known("allocation_rules", knowledge.ownership)
+            for row in self._known("allocation_rules", knowledge.rules)
             if row["pool_name"] == pool_name
         ]
         return bool(rules) and rules[-1]["restate_ownership"] == "true"
@@ -745,7 +754,7 @@ class Books:
         """What each period posts about each month, and why.
 
         A month's first posting has no cause. Later changes are taken in a fixed order: calls that
-        came late, rates, owners, documents.
+        came late, rates, owners, rules, documents.
         """
         found: list[Step] = []
         for usage in self.periods:
@@ -824,7 +833,7 @@ class Books:
                     is_above_tolerance=above,
                 )
             )
-        for commitment in self.commitments(account, knowledge.rates):
+        for commitment in self.commitments(account, knowledge):
             cost = _decimal(self.capacity_cost(commitment, account, month))
             bought = [line for line in of_month if line.category == PURCHASE]
             paid = exact_sum(line.amount for line in bought) * booked
@@ -906,6 +915,7 @@ def _path(
         ("telemetry", LATE_TELEMETRY),
         ("rates", RATE_CORRECTION),
         ("ownership", OWNERSHIP_CHANGE),
+        ("rules", RULE_CHANGE),
         ("documents", INVOICE_CORRECTION),
     ):
         later = knowledge._replace(**{field: period.close_at})

@@ -32,6 +32,7 @@ NOT_ALLOCATED = "unallocated"
 LATE_TELEMETRY = "late_telemetry"
 RATE_CORRECTION = "rate_correction"
 OWNERSHIP_CHANGE = "ownership_change"
+RULE_CHANGE = "rule_change"
 INVOICE_CORRECTION = "invoice_correction"
 BEYOND_WINDOW = "beyond_window"
 RESTATEMENT_WINDOW_MONTHS = 3

@@ -430,8 +430,46 @@ def test_bad_input_28_inverted_rate(tmp_path: Path) -> None:
     alone = ["build", "--select", "fx_rates", "--indirect-selection", "cautious"]
     run = run_dbt(alone, tmp_path / "build", project=project)
     assert run.failures() == {
-        "a_rate_is_not_written_the_other_way_round": "Got 1 result, configured to fail if != 0"
+        "a_rate_is_not_written_the_other_way_round": "Got 1 result, configured to fail if != 0",
+        "a_rate_is_not_that_of_the_opposite_direction": "Got 1 result, configured to fail if != 0",
     }
+
+
+def rates_of(currency: str, *amounts: str) -> list[Row]:
+    """A month average for each month from 2025, in the order of the amounts."""
+    facts = {"to_currency": "USD", "rate_type": "month_avg", "source": "rates of a test"}
+    months = [f"{2025 + n // 12}-{1 + n % 12:02d}-01" for n in range(len(amounts))]
+    return [
+        facts
+        | {"from_currency": currency, "rate": amount, "rate_date": month, "recorded_at": month}
+        for month, amount in zip(months, amounts, strict=True)
+    ]
+
+
+def test_bad_input_28_inverted_rate_near_1(tmp_path: Path) -> None:
+    project = copy_project(tmp_path / "project", keep_price_list=False)
+    write_seed(
+        project,
+        "fx_rates",
+        [
+            *rates_of("EUR", "1.080000", "1.080000", "1.085000", "0.926000", "1.080000"),
+            # Two in a row, from the first one on: where they end, the second is far from the third.
+            *rates_of("CHF", "0.893000", "0.893000", "1.120000", "1.120000", "1.121000"),
+            # Across 1 step by step, and around it: where these stand is no mistake.
+            *rates_of("GBP", *(f"{1.10 - n / 50:.6f}" for n in range(11))),
+            *rates_of("CAD", "1.020000", "0.980000", "1.010000", "0.985000", "1.040000"),
+        ],
+    )
+    alone = ["build", "--select", "fx_rates", "--indirect-selection", "cautious"]
+    run = run_dbt(alone, tmp_path / "build", project=project)
+    name = "a_rate_is_not_that_of_the_opposite_direction"
+    assert run.failures() == {name: "Got 2 results, configured to fail if != 0"}
+    (compiled,) = run.target_path.glob(f"compiled/**/{name}.sql")
+    found = run.rows(
+        f"select from_currency, rate, explanation from ({compiled.read_text()}) order by all"
+    )
+    assert [row[:2] for row in found] == [("CHF", Decimal("0.893")), ("EUR", Decimal("0.926"))]
+    assert "is that of the opposite direction: usually it is 1.08" in found[1][2]
 
 
 def test_bad_input_29_line_in_another_currency(bills: DbtRun) -> None:

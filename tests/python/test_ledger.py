@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import csv
 import shutil
+from collections import defaultdict
+from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import pytest
-from dbt_runs import PROJECT, DbtRun, run_dbt
+from dbt_runs import PROJECT, SAMPLE_DATA, DbtRun, run_dbt
+from raw_files import copy_project, read_seed, write_seed
+from test_oracle_bills import expected_lines, posted_lines, unequal
+
+from tests.oracle.books import load_books
 
 LEDGER = ["build", "--select", "+fct_cost_lines", "--exclude-resource-type", "unit_test", "test"]
 CLOSE_OF_SEPTEMBER = "2026-10-05 23:59:00"
@@ -126,3 +132,99 @@ def test_a_backdated_owner_re_charges_only_where_the_rule_says_so(
         ("UNATTRIBUTED", Decimal("-144"), "ownership_change", "prior_period"),
     ]
     assert posted_until(restated, "2026-10-01") == posted_until(sample_build, "2026-10-01")
+
+
+@dataclass
+class Ruled:
+    """The sample company after its rules have changed."""
+
+    project: Path
+    run: DbtRun
+
+
+@pytest.fixture(scope="module")
+def ruled(tmp_path_factory: pytest.TempPathFactory) -> Ruled:
+    """Rules recorded after the close of a month they cover: the commitment hands its idle capacity
+    to the platform (October), the pool has another platform (November), and owners restate closed
+    months (December), one of whom was recorded in November."""
+    folder = tmp_path_factory.mktemp("ruled")
+    project = copy_project(folder / "project")
+    (commitment,) = read_seed(project, "commitments")
+    moved = {"idle_rule": "platform", "recorded_at": "2026-10-20 09:00:00"}
+    write_seed(project, "commitments", [commitment, commitment | moved])
+    rules = read_seed(project, "allocation_rules")
+    (pool,) = (row for row in rules if row["pool_name"] == "pool-1")
+    owners = [row for row in rules if row["pool_name"] in ("inference", "unattributed")]
+    rules.append(
+        pool
+        | {
+            "allocation_rule_id": "capacity-pool-1-moved",
+            "version_no": "2",
+            "source_cost_center_id": "4000",
+            "recorded_at": "2026-11-10 09:00:00",
+        }
+    )
+    restating = {"restate_ownership": "true", "recorded_at": "2026-12-10 09:00:00"}
+    rules += [row | restating | {"version_no": "2"} for row in owners]
+    write_seed(project, "allocation_rules", rules)
+    periods = read_seed(project, "accounting_periods")
+    december = {"posting_month": "2026-12-01", "close_at": "2027-01-05 23:59:00"}
+    soft = {"soft_close_at": "2027-01-03 23:59:00"}
+    write_seed(project, "accounting_periods", [*periods, periods[-1] | december | soft])
+    rates = read_seed(project, "fx_rates")
+    (average,) = (row for row in rates if row["rate_date"] == "2026-11-01")
+    write_seed(project, "fx_rates", [*rates, average | {"rate_date": "2026-12-01"}])
+    run = run_dbt(LEDGER, folder / "run", project=project)
+    assert run.succeeded, run.error or run.failures()
+    return Ruled(project, run)
+
+
+def test_a_rule_recorded_after_the_close_posts_when_it_was_recorded(ruled: Ruled) -> None:
+    """Both sides of each change balance, under the rule that its period knew."""
+    posted = ruled.run.rows(
+        """
+        select posting_month::varchar, usage_month::varchar, cost_center_id, amount_usd::varchar,
+            charge_line_type, allocation_rule_id
+        from fct_cost_lines where restatement_cause = 'rule_change' order by all
+        """
+    )
+    amounts = [(*row[:3], Decimal(row[3]), *row[4:]) for row in posted]
+    october, november = ("2026-10-01", "2026-09-01"), ("2026-11-01", "2026-09-01")
+    december = ("2026-12-01", "2026-10-01")
+    first, moved = "capacity-pool-1", "capacity-pool-1-moved"
+    assert amounts == [
+        (*october, "1000", Decimal("5060"), "idle", first),
+        (*october, "2100", Decimal("-5060"), "idle", first),
+        # The credit that came in October goes with the capacity.
+        (*november, "1000", Decimal("-7220"), "idle", moved),
+        (*november, "1000", Decimal("25.07"), "credit", moved),
+        (*november, "4000", Decimal("-25.07"), "credit", moved),
+        (*november, "4000", Decimal("7220"), "idle", moved),
+        (*december, "3100", Decimal("144"), "direct", "inference-direct"),
+        (*december, "UNATTRIBUTED", Decimal("-144"), "unattributed", "unattributed-invoice"),
+    ]
+
+
+def test_rules_leave_what_closed_months_have_posted(ruled: Ruled, sample_build: DbtRun) -> None:
+    assert posted_until(ruled.run, "2026-09-01") == posted_until(sample_build, "2026-09-01")
+    # October's credit follows whoever bears the capacity when it comes.
+    unchanged = (
+        "select * from fct_cost_lines where coalesce(restatement_cause, 'none')"
+        " not in ('rule_change', 'invoice_correction') order by cost_line_id"
+    )
+    assert ruled.run.rows(unchanged) == sample_build.rows(unchanged)
+
+
+def test_changed_rules_are_those_of_the_oracle(ruled: Ruled) -> None:
+    """By who bears what in which period, and why; the oracle has another word for a bypass whose
+    owner is found."""
+
+    def without_line_type(lines: dict[tuple[Any, ...], Decimal]) -> dict[tuple[Any, ...], Decimal]:
+        sums: dict[tuple[Any, ...], Decimal] = defaultdict(Decimal)
+        for key, amount in lines.items():
+            sums[key[:-1]] += amount
+        return dict(sums)
+
+    steps = load_books(SAMPLE_DATA, ruled.project / "seeds").steps()
+    built, expected = posted_lines(ruled.run), expected_lines(steps)
+    assert unequal(without_line_type(built), without_line_type(expected)) == {}

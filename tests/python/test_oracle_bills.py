@@ -268,7 +268,7 @@ def test_pooled_spill_is_shared_by_the_whole_demand_of_the_hour() -> None:
 
 def test_the_platform_bears_the_headroom_and_the_forecast_owner_the_rest() -> None:
     books = Books({}, company(commitments=[commitment()]))
-    (found,) = books.commitments(books.accounts["p-account"], None)
+    (found,) = books.commitments(books.accounts["p-account"], known_at(None))
     assert idle_shares(found, Fraction(25), Fraction(60)) == {
         "platform": 9,
         "forecast_owner": 16,

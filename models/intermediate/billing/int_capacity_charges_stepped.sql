@@ -5,8 +5,8 @@ charges as (
     where charge_type in ('used', 'idle')
 ),
 
-steps as (
-    select * from {{ ref('int_value_steps') }}
+months as (
+    select * from {{ ref('int_capacity_months_stepped') }}
 ),
 
 commitment_lines as (
@@ -32,24 +32,21 @@ bills as (
 
 ),
 
--- The newest value of the capacity that the step knows.
 known_charges as (
 
     select
-        steps.step_id,
+        months.step_id,
         charges.*,
         commitments.billing_account_id,
         commitments.model_id
     from charges
-    inner join steps
+    inner join months
         on
-            charges.billing_month = steps.usage_month
-            and charges.known_month <= steps.usage_known_month
+            charges.pool_id = months.pool_id
+            and charges.billing_month = months.billing_month
+            and charges.known_month = months.known_month
     inner join commitments
         on charges.commitment_id = commitments.commitment_id
-    qualify charges.known_month = max(charges.known_month) over (
-        partition by steps.step_id, charges.pool_id
-    )
 
 ),
 

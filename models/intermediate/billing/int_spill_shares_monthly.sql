@@ -5,8 +5,8 @@ rated_shares as (
     where is_spill
 ),
 
-steps as (
-    select * from {{ ref('int_value_steps') }}
+months as (
+    select * from {{ ref('int_capacity_months_stepped') }}
 ),
 
 spill_charges as (
@@ -21,19 +21,17 @@ spill_charges as (
 bearers as (
 
     select
-        steps.step_id,
+        months.step_id,
         spill_charges.pool_id,
         spill_charges.application_id,
         spill_charges.cost_center_id,
         cast(floor(spill_charges.amount_usd * 100) as decimal(20, 0)) as cents
     from spill_charges
-    inner join steps
+    inner join months
         on
-            spill_charges.billing_month = steps.usage_month
-            and spill_charges.known_month <= steps.usage_known_month
-    qualify spill_charges.known_month = max(spill_charges.known_month) over (
-        partition by steps.step_id, spill_charges.pool_id
-    )
+            spill_charges.pool_id = months.pool_id
+            and spill_charges.billing_month = months.billing_month
+            and spill_charges.known_month = months.known_month
 
 ),
 

@@ -17,6 +17,11 @@ horizon as (
     select * from {{ ref('int_capacity_horizon') }}
 ),
 
+rules as (
+    select * from {{ ref('allocation_rules') }}
+    where {{ is_known('recorded_at') }} and method = 'capacity_engine'
+),
+
 -- A shortfall is known when the term is over and belongs to its last month.
 ended as (
 
@@ -59,6 +64,19 @@ news as (
             ended.commitment_id = usage.commitment_id
             and ended.term_start_at = usage.term_start_at
             and ended.known_from_at = usage.known_from_at
+    union distinct
+    select
+        ended.commitment_id,
+        ended.term_start_at,
+        ended.known_from_at,
+        greatest(periods.posting_month, ended.billing_month) as known_month
+    from ended
+    inner join rules
+        on ended.pool_id = rules.pool_name
+    inner join periods
+        on
+            rules.recorded_at > periods.known_after_at
+            and rules.recorded_at <= periods.known_until_at
 
 ),
 

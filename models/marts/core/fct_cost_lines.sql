@@ -2,6 +2,7 @@
     'billing_account_id', 'bill_id', 'model_id', 'commitment_id', 'line_type',
     'application_id', 'contributing_team_id', 'cost_center_id',
 ] -%}
+{%- set valued_line = 'ledger_values.' ~ line | join(',\n        ledger_values.') -%}
 
 with
 
@@ -14,7 +15,7 @@ steps as (
 ),
 
 rules as (
-    {{ latest_rows(ref('allocation_rules'), 'pool_name') }}
+    select * from {{ ref('int_posting_rules') }}
 ),
 
 commitments as (
@@ -29,9 +30,7 @@ said as (
         steps.usage_month,
         steps.posting_month,
         steps.cause,
-        {%- for column in line %}
-        ledger_values.{{ column }},
-        {%- endfor %}
+        {{ valued_line }},
         ledger_values.amount_usd
     from ledger_values
     inner join steps
@@ -41,9 +40,7 @@ said as (
         next_steps.usage_month,
         next_steps.posting_month,
         next_steps.cause,
-        {%- for column in line %}
-        ledger_values.{{ column }},
-        {%- endfor %}
+        {{ valued_line }},
         -ledger_values.amount_usd as amount_usd
     from ledger_values
     inner join steps
@@ -160,7 +157,9 @@ final as (
         on posted.commitment_id = commitments.commitment_id
     left join rules
         on
-            rules.pool_name = case
+            posted.usage_month = rules.usage_month
+            and posted.posting_month = rules.posting_month
+            and rules.pool_name = case
                 when posted.line_type = 'unattributed' then 'unattributed'
                 when posted.commitment_id is not null then commitments.pool_id
                 else 'inference'
