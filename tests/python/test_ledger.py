@@ -12,7 +12,8 @@ from typing import Any
 
 import pytest
 from dbt_runs import PROJECT, SAMPLE_DATA, DbtRun, run_dbt
-from raw_files import copy_project, read_seed, write_seed
+from raw_files import copy_project, read_seed, spend_log, write_seed, write_table
+from test_invoice_connectors import AS_CSV, charge, write_csv
 from test_oracle_bills import expected_lines, posted_lines, unequal
 
 from tests.oracle.books import load_books
@@ -228,3 +229,52 @@ def test_changed_rules_are_those_of_the_oracle(ruled: Ruled) -> None:
     steps = load_books(SAMPLE_DATA, ruled.project / "seeds").steps()
     built, expected = posted_lines(ruled.run), expected_lines(steps)
     assert unequal(without_line_type(built), without_line_type(expected)) == {}
+
+
+@pytest.fixture(scope="module")
+def apart(tmp_path_factory: pytest.TempPathFactory) -> DbtRun:
+    """A bill of an account that nobody logs, and calls of an account that nobody bills yet."""
+    folder = tmp_path_factory.mktemp("apart")
+    calls = [spend_log(f"call-{n}", prompt=1_000_000, completion=0) for n in range(4)]
+    write_table(folder / "raw", "spend_logs", calls, file_format="csv")
+    write_csv(folder / "raw" / "focus" / "charges.csv", [charge("sound", "1000")])
+    run = run_dbt(
+        [*LEDGER, "--select", "+rpt_invoice_reconciliation_monthly"],
+        folder / "run",
+        folder / "raw",
+        variables={"sources": ["litellm", "focus"]},
+        settings=AS_CSV,
+    )
+    assert run.succeeded, run.error or run.failures()
+    return run
+
+
+def lines_of(run: DbtRun, invoice_id: str) -> list[tuple[Any, ...]]:
+    return run.rows(
+        "select cost_center_id, line_type, amount_usd, is_estimated from fct_cost_lines"
+        f" where invoice_id = '{invoice_id}' and line_side = 'consumer' order by all"
+    )
+
+
+def statuses_of(run: DbtRun, account: str) -> list[tuple[Any, ...]]:
+    return run.rows(
+        "select reconciliation_status, rated_usd, invoiced_usd"
+        " from rpt_invoice_reconciliation_monthly"
+        f" where billing_account_id = '{account}' and token_class <> 'CAPACITY'"
+    )
+
+
+def test_a_bill_with_no_telemetry_is_unattributed(apart: DbtRun) -> None:
+    assert lines_of(apart, "BOR-TEST-09") == [
+        ("UNATTRIBUTED", "unattributed", Decimal(1000), False)
+    ]
+    assert statuses_of(apart, "borealis") == [("no_telemetry", Decimal(0), Decimal(1000))]
+
+
+def test_telemetry_with_no_bill_is_estimated_at_its_owner(apart: DbtRun) -> None:
+    ((cost_center_id, line_type, amount, is_estimated),) = lines_of(
+        apart, "estimated:aurora-a:2026-10"
+    )
+    assert cost_center_id not in ("UNATTRIBUTED", "UNALLOCATED", "UNOWNED")
+    assert (line_type, amount, is_estimated) == ("direct", Decimal("1.20"), True)
+    assert statuses_of(apart, "aurora-a") == [("no_invoice", Decimal("1.20"), Decimal(0))]

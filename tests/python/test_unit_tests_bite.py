@@ -295,6 +295,13 @@ BROKEN_RULES = (
         "a_posted_line_keeps_the_rule_that_its_period_knew",
     ),
     BrokenRule(
+        "a closed month is revalued with an average rate that came later",
+        BILLING + "int_rated_buckets.sql",
+        "and steps.prices_known_month < account_rates.known_until_month\n",
+        "\n",
+        "rated_euros_are_revalued_at_the_booked_rate",
+    ),
+    BrokenRule(
         "a meter without a price is left out of the sum",
         RATING + "int_meter_costs.sql",
         "when count(priced.meter) = count(priced.{{ purpose }}_cost_usd)",

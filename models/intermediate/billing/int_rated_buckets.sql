@@ -26,6 +26,10 @@ account_rates as (
     select * from {{ ref('int_account_rates') }}
 ),
 
+steps as (
+    select * from {{ ref('int_value_steps') }}
+),
+
 summed as (
 
     select
@@ -71,9 +75,9 @@ running as (
 
 ),
 
--- Calls are rated at the month's average rate, a bill is booked at a rate of its
--- own. The running sum is converted, so that what each day cuts off is not lost to
--- the month.
+-- Calls are rated at the month's average rate, as the step knows it; a bill is booked
+-- at a rate of its own. The running sum is converted, so that what each day cuts off is
+-- not lost to the month.
 converted as (
 
     select
@@ -90,10 +94,14 @@ converted as (
             ) }}
         end as running_at_booked_rate_usd
     from running
+    inner join steps
+        on running.step_id = steps.step_id
     left join account_rates
         on
             running.billing_account_id = account_rates.billing_account_id
             and running.billing_month = account_rates.billing_month
+            and steps.prices_known_month >= account_rates.known_from_month
+            and steps.prices_known_month < account_rates.known_until_month
 
 ),
 

@@ -8,6 +8,7 @@ accounts as (
 
 account_rates as (
     select * from {{ ref('int_account_rates') }}
+    where known_until_month = cast('9999-12-01' as date)
 ),
 
 months as (
