@@ -120,6 +120,7 @@ facts as (
         billing_month,
         {{ record_fingerprint([
             "'rate'", 'billing_account_id', 'booked_rate', 'average_rate',
+            'known_from_month', 'known_until_month',
         ]) }} as content
     from {{ ref('int_account_rates') }}
 
