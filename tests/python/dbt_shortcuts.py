@@ -24,6 +24,8 @@ from dbt_common.clients.jinja import MacroFuzzTemplate, NativeSandboxTemplate
 from dbt_common.events.base_types import BaseEvent, EventLevel
 from dbt_common.events.event_manager import EventManager
 from dbt_common.events.logger import PRINT_EVENT_NAMES
+from sqlparse.engine import grouping
+from sqlparse.lexer import tokenize
 
 original_inject_ctes = dbt.compilation.inject_ctes_into_sql
 original_state_check = ManifestLoader.build_manifest_state_check
@@ -69,17 +71,24 @@ def read_manifest_of_any_copy(loader: ManifestLoader) -> Any:
 
 # Compilation --------------------------------------------------------------------------------------
 
-LEADING_WITH = re.compile(r"(?:\s|--[^\n]*\n|/\*.*?\*/)*with(?=\s)(?!\s+recursive\b)", re.I | re.S)
+LEADING_WITH = re.compile(r"(?:\s|--[^\n]*\n|/\*.*?\*/)*+with\s++(?!recursive\b)", re.I | re.S)
 
 
 def inject_ctes(sql: str, ctes: list[Any]) -> str:
     """Puts CTEs before those of a query that starts with some. dbt parses the whole query to find
-    its `with`; other queries are left to it."""
+    its `with`. Other queries are left to it, and those that are too long for it: users meet its
+    limit, too."""
     leading = LEADING_WITH.match(sql)
-    if not ctes or not leading or ";" in sql:
+    if not ctes or not leading or ";" in sql or is_too_long_for_dbt(sql):
         return original_inject_ctes(sql, ctes)
     injected = ", ".join(cte.sql for cte in ctes)
     return f"{sql[: leading.end()]}{injected}, {sql[leading.end() :]}"
+
+
+def is_too_long_for_dbt(sql: str) -> bool:
+    """Whether dbt's parser refuses to group that many tokens."""
+    limit = grouping.MAX_GROUPING_TOKENS
+    return len(sql) > limit and sum(1 for _ in tokenize(sql)) > limit
 
 
 @contextmanager
