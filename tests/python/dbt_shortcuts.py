@@ -76,8 +76,7 @@ LEADING_WITH = re.compile(r"(?:\s|--[^\n]*\n|/\*.*?\*/)*+with\s++(?!recursive\b)
 
 def inject_ctes(sql: str, ctes: list[Any]) -> str:
     """Puts CTEs before those of a query that starts with some. dbt parses the whole query to find
-    its `with`. Other queries are left to it, and those that are too long for it: users meet its
-    limit, too."""
+    its `with`. Other queries are left to it, and those that are too long for it."""
     leading = LEADING_WITH.match(sql)
     if not ctes or not leading or ";" in sql or is_too_long_for_dbt(sql):
         return original_inject_ctes(sql, ctes)
@@ -86,9 +85,10 @@ def inject_ctes(sql: str, ctes: list[Any]) -> str:
 
 
 def is_too_long_for_dbt(sql: str) -> bool:
-    """Whether dbt's parser refuses to group that many tokens."""
+    """Whether dbt's parser refuses to group that many tokens; dbt sets its limit, by default none,
+    at the start of a run."""
     limit = grouping.MAX_GROUPING_TOKENS
-    return len(sql) > limit and sum(1 for _ in tokenize(sql)) > limit
+    return limit is not None and len(sql) > limit and sum(1 for _ in tokenize(sql)) > limit
 
 
 @contextmanager

@@ -20,6 +20,7 @@ from jinja2.nativetypes import NativeTemplate
 from raw_files import copy_project
 from sqlfluff.core import FluffConfig, Linter
 from sqlfluff.utils.reflow.sequence import ReflowSequence
+from sqlparse.engine import grouping
 
 from scripts import lint_sql
 
@@ -31,7 +32,13 @@ class Cte:
         self.sql = f" __dbt__cte__{name} as (\nselect 1 as a\n)"
 
 
-def test_ctes_are_injected_where_dbt_injects_them(sample_build: DbtRun) -> None:
+@pytest.mark.parametrize("limit", [None, 10_000])
+def test_ctes_are_injected_where_dbt_injects_them(
+    sample_build: DbtRun, monkeypatch: pytest.MonkeyPatch, limit: int | None
+) -> None:
+    # As dbt sets them for a run: without limits unless the user names one.
+    monkeypatch.setattr(grouping, "MAX_GROUPING_DEPTH", None)
+    monkeypatch.setattr(grouping, "MAX_GROUPING_TOKENS", limit)
     compiled = [path.read_text() for path in sample_build.target_path.glob("compiled/**/*.sql")]
     queries = [
         *sorted(compiled, key=len)[:: len(compiled) // 40],
@@ -40,7 +47,7 @@ def test_ctes_are_injected_where_dbt_injects_them(sample_build: DbtRun) -> None:
         "select ';' as a",
         "with a as (select ';' as b) select * from a; ",
         "withdrawn",
-        f"with a as (select {'1 + ' * 3000} 1) select * from a",
+        f"with a as (select {'1, ' * 4000} 1) select * from a",
     ]
     for query in queries:
         for ctes in ([], [Cte("one")], [Cte("one"), Cte("two")]):
