@@ -22,13 +22,19 @@ LOG_SLICE = PROJECT / "tests" / "fixtures" / "litellm"
 LONGEST_FIRST = (
     "test_snowflake.py",
     "test_crashes.py",
-    "test_bad_input.py",
     "test_incremental_builds.py",
     "test_unit_tests.py",
+    "test_as_of_builds.py",
+    "test_bad_input.py",
+    "test_dbt_shortcuts.py",
+    "test_focus_export.py",
+    "test_ledger.py",
     "test_otel_genai.py",
     "test_real_log.py",
-    "test_as_of_builds.py",
     "test_rating_properties.py",
+    "test_invoice_connectors.py",
+    "test_capacity.py",
+    "test_capacity_properties.py",
 )
 
 
@@ -49,7 +55,7 @@ def shared_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session", autouse=True)
 def shared_parses(shared_folder: Path) -> Iterator[None]:
-    """dbt parses the project once for each set of vars, whichever worker comes first."""
+    """dbt parses the project once, whichever worker comes first."""
     (shared_folder / "parses").mkdir(exist_ok=True)
     SHARED_PARSES.folder = shared_folder / "parses"
     yield

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import shutil
@@ -13,25 +12,21 @@ from pathlib import Path
 from typing import Any
 from unittest import mock
 
+import dbt_shortcuts
 import duckdb
 from dbt.adapters.duckdb.connections import DuckDBConnectionManager
-from dbt.adapters.duckdb.credentials import DuckDBCredentials
 from dbt.cli.main import dbtRunner
 from dbt.context.providers import RuntimeConfigObject
 from dbt_common.events.base_types import EventMsg
+from filelock import FileLock
 
 PROJECT = Path(__file__).resolve().parents[2]
 SAMPLE_DATA = PROJECT / "sample_data"
 
+# dbt writes nothing that no test reads; its faster way to order data tests gives the same order.
+QUIETLY = ["--quiet", "--log-level-file", "none", "--use-fast-test-edges"]
 
-def _connection_keys_without_path(credentials: DuckDBCredentials) -> tuple[str, ...]:
-    return tuple(key for key in _all_connection_keys(credentials) if key != "path")
-
-
-# dbt parses a project anew for another connection. Nothing in this project depends on where its
-# database file lies, so that runs of other workspaces may start from the same parse.
-_all_connection_keys = DuckDBCredentials._connection_keys
-DuckDBCredentials._connection_keys = _connection_keys_without_path
+dbt_shortcuts.install()
 
 
 @dataclass
@@ -115,34 +110,32 @@ def without_descriptions() -> Iterator[None]:
 
 @dataclass
 class SharedParses:
-    """A folder in which runs leave dbt's parse of a project for each other, once it is set.
-
-    dbt itself finds the files that have changed since and parses those again.
-    """
+    """A folder with dbt's parse of the project, once it is set: runs start from it, whichever
+    process comes first, and dbt parses again what another copy of the project has changed."""
 
     folder: Path | None = None
 
-    @contextmanager
-    def around(
-        self, arguments: list[str], target_path: Path, *circumstances: Any
-    ) -> Iterator[None]:
-        """Gives a run the parse of an earlier one in the same circumstances, and keeps its own."""
+    def provide(
+        self, target: str, arguments: list[str], options: list[str], variables: Any, to: Path
+    ) -> None:
+        """Puts an earlier parse where the run will look for its own, unless it has one."""
+        own, own_key = to / "partial_parse.msgpack", to / "partial_parse.key"
+        key = f"{target}_as_of" if dbt_shortcuts.changes_parse(variables) else target
         if self.folder is None or "--no-partial-parse" in arguments:
-            yield
             return
-        key = hashlib.sha256(json.dumps(circumstances, default=str).encode()).hexdigest()
-        kept, own = self.folder / key, target_path / "partial_parse.msgpack"
-        own_key = target_path / "partial_parse.key"
-        if kept.exists() and (not own_key.exists() or own_key.read_text() != key):
-            target_path.mkdir(parents=True, exist_ok=True)
-            shutil.copy(kept, own)
-        yield
-        if own.exists():
-            own_key.write_text(key)
+        if own.exists() and own_key.exists() and own_key.read_text() == key:
+            return
+        to.mkdir(parents=True, exist_ok=True)
+        kept = self.folder / key
+        with FileLock(f"{kept}.lock"):
             if not kept.exists():
-                unfinished = self.folder / f"{key}.{os.getpid()}"
-                shutil.copy(own, unfinished)
-                unfinished.replace(kept)
+                own.unlink(missing_ok=True)
+                dbtRunner().invoke([*QUIETLY, "--no-write-json", "parse", *options])
+                if not own.exists():
+                    return
+                shutil.copy(own, kept)
+        shutil.copy(kept, own)
+        own_key.write_text(key)
 
 
 SHARED_PARSES = SharedParses()
@@ -176,12 +169,7 @@ def run_dbt(
         "AI_FINOPS_TARGET": None,
         **(settings or {}),
     }
-    command = [
-        "--quiet",
-        "--log-level-file",
-        "none",
-        "--write-json" if is_documented else "--no-write-json",
-        *arguments,
+    options = [
         "--project-dir",
         str(project),
         "--profiles-dir",
@@ -192,12 +180,14 @@ def run_dbt(
         str(workspace / "logs"),
     ]
     if variables:
-        command += ["--vars", json.dumps(variables)]
+        options += ["--vars", json.dumps(variables)]
+    write_json = "--write-json" if is_documented else "--no-write-json"
     with (
         environment(full_settings),
-        SHARED_PARSES.around(arguments, target_path, project, variables),
         nullcontext() if is_documented else without_descriptions(),
     ):
+        SHARED_PARSES.provide("duckdb", arguments, options, variables, target_path)
+        command = [*QUIETLY, write_json, *arguments, *options]
         outcome = dbtRunner(callbacks=list(callbacks)).invoke(command)
         DuckDBConnectionManager.close_all_connections()
     run = DbtRun(bool(outcome.success), database, target_path)

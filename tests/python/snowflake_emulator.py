@@ -22,7 +22,14 @@ import pyarrow
 import snowflake.connector
 from dbt.adapters.snowflake.connections import SnowflakeConnectionManager
 from dbt.cli.main import dbtRunner
-from dbt_runs import PROJECT, SHARED_PARSES, DbtRun, environment, without_descriptions
+from dbt_runs import (
+    PROJECT,
+    QUIETLY,
+    SHARED_PARSES,
+    DbtRun,
+    environment,
+    without_descriptions,
+)
 from fakesnow.cursor import FakeSnowflakeCursor
 from snowflake.connector.errors import Error, ProgrammingError
 from sqlglot import exp
@@ -209,9 +216,7 @@ class SnowflakeEmulator:
         read rows with `rows`.
         """
         target_path = workspace / "target"
-        command = [
-            "--quiet",
-            *arguments,
+        options = [
             "--target", "snowflake",
             "--threads", "2",
             "--project-dir", str(PROJECT),
@@ -220,13 +225,13 @@ class SnowflakeEmulator:
             "--log-path", str(workspace / "logs"),
         ]  # fmt: skip
         if variables:
-            command += ["--vars", json.dumps(variables)]
+            options += ["--vars", json.dumps(variables)]
         with (
             environment({**account_settings(), **(settings or {})}),
-            SHARED_PARSES.around(arguments, target_path, "snowflake", variables),
             nullcontext() if is_documented else without_descriptions(),
         ):
-            outcome = dbtRunner().invoke(command)
+            SHARED_PARSES.provide("snowflake", arguments, options, variables, target_path)
+            outcome = dbtRunner().invoke([*QUIETLY, *arguments, *options])
         run = DbtRun(bool(outcome.success), workspace / "no_file", target_path)
         if outcome.exception is not None:
             run.error = str(outcome.exception)
