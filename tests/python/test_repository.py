@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -253,3 +254,18 @@ def test_links_of_the_pages_lead_somewhere() -> None:
 def test_readme_states_the_sixth_cost_dimension() -> None:
     assert "sixth" in readme()
     assert "`platform_operations`" in readme()
+
+
+def test_the_hooks_of_a_commit_run_tools_that_the_lock_installs() -> None:
+    config = yaml.safe_load((PROJECT / ".pre-commit-config.yaml").read_text())
+    hooks = [hook for repository in config["repos"] for hook in repository["hooks"]]
+    tools = {hook["id"]: re.findall(r"\.venv/bin/(\S+)", hook["entry"]) for hook in hooks}
+    assert tools == {"ruff": ["ruff"], "sqlfluff": ["sqlfluff"], "dbt-parse": ["dbt"]}
+    for hook in hooks:
+        assert hook["language"] == "system"
+    bin_folder = Path(sys.executable).parent
+    assert [name for (name,) in tools.values() if not (bin_folder / name).exists()] == []
+    (sql,) = (re.compile(hook["files"]) for hook in hooks if hook["id"] == "sqlfluff")
+    linted = [path.relative_to(PROJECT).as_posix() for path in (PROJECT / "models").rglob("*.sql")]
+    assert linted
+    assert all(sql.search(name) for name in linted)
