@@ -35,12 +35,6 @@ from raw_files import (
 from scripts.publish_marts import publish
 
 VARIABLES = {"sources": ["litellm"]}
-# Everything that a build keeps from the last one, what that is made of, and marts of every size.
-# The reports after it are made anew from these tables by every build.
-KEEPING_BUILD = [
-    *BUILD, "--select", "+config.materialized:incremental", "+resource_type:snapshot",
-    "+rpt_quarantined_records", "+rpt_source_freshness", "+marts.core.dim_*",
-]  # fmt: skip
 # Of an empty database, and of one that has yesterday's rows.
 MOMENTS_OF_FIRST_BUILD = 4
 MOMENTS_OF_NEXT_BUILD = 6
@@ -120,7 +114,7 @@ def build(
             (at_statement or {}).get(len(statements), lambda: None)()
 
     return run_dbt(
-        KEEPING_BUILD, workspace, raw_path, variables=VARIABLES, project=project, callbacks=[watch]
+        BUILD, workspace, raw_path, variables=VARIABLES, project=project, callbacks=[watch]
     )
 
 

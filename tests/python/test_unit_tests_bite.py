@@ -44,6 +44,13 @@ BROKEN_RULES = (
         "a_call_past_the_pool_counts_when_its_application_uses_the_pool",
     ),
     BrokenRule(
+        "the cheapest model names an interaction",
+        "models/intermediate/outcome/int_costliest_models.sql",
+        "order by model_cost_usd desc",
+        "order by model_cost_usd asc",
+        "the_costliest_model_names_an_interaction_and_a_tie_goes_to_the_last_called",
+    ),
+    BrokenRule(
         "a price also holds at the instant at which it ends",
         RATING + "int_attempts_carded.sql",
         "classified.started_at < price_cards.valid_until_at",
@@ -221,15 +228,15 @@ BROKEN_RULES = (
     BrokenRule(
         "a closed month has the graduated amounts of today",
         BILLING + "int_usage_stepped.sql",
-        "when identified.usage_id is not null and not steps.is_newest\n",
-        "when identified.usage_id is null and not steps.is_newest\n",
+        "identified.usage_id is not null and not steps.is_newest as is_volume_stepped",
+        "false as is_volume_stepped",
         "a_closed_month_keeps_the_prices_and_the_volume_it_was_closed_with",
     ),
     BrokenRule(
         "a corrected price takes its meters out of a closed month",
         BILLING + "int_usage_stepped.sql",
-        "when not priced.has_meter_prices then 0",
-        "when priced.is_rated_otherwise then 0",
+        "when not stepped.has_meter_prices then 0",
+        "when stepped.is_rated_otherwise then 0",
         "a_closed_month_keeps_the_prices_and_the_volume_it_was_closed_with",
     ),
     BrokenRule(

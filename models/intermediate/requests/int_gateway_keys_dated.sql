@@ -1,3 +1,5 @@
+{{ config(materialized='table') }}
+
 with
 
 key_versions as (

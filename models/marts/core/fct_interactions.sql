@@ -8,7 +8,15 @@
 ) }}
 
 {%- set dates = changed_dates(ref('int_interaction_days'), 'interaction_date')
-    if is_incremental() else [] %}
+    if is_incremental() else [] -%}
+{%- set rebuilt = falls_on_dates('cast(interaction_date as timestamp)', dates)
+    if is_incremental() else '1 = 1' -%}
+{#- What the first attempt says of its interaction. -#}
+{%- set opening_columns = [
+    'run_id', 'session_id', 'application_id', 'workflow_id', 'user_pseudonym',
+    'cost_center_id', 'business_unit_id', 'product_owner_id', 'platform_team_id',
+    'environment', 'interaction_type',
+] %}
 
 with
 
@@ -24,8 +32,7 @@ attempts as (
     from {{ ref('fct_attempts') }}
     where
         is_cost_bearing
-        and {{ falls_on_dates('cast(interaction_date as timestamp)', dates)
-            if is_incremental() else '1 = 1' }}
+        and {{ rebuilt }}
 ),
 
 interaction_days as (
@@ -40,39 +47,23 @@ workflows as (
     {{ known_rows(ref('workflows'), ['workflow_id']) }}
 ),
 
--- Most interactions call one model. Only the others need their models compared.
-mixed_interactions as (
-
-    select interaction_id
-    from attempts
-    group by interaction_id
-    having min(model_id) <> max(model_id)
-
-),
-
-model_costs as (
-
-    select
-        attempts.interaction_id,
-        attempts.model_id,
-        sum(coalesce(attempts.effective_cost_usd, 0)) as model_cost_usd,
-        max(attempts.started_at) as last_started_at
-    from attempts
-    inner join mixed_interactions
-        on attempts.interaction_id = mixed_interactions.interaction_id
-    group by attempts.interaction_id, attempts.model_id
-
-),
-
--- Of equally costly models the one that was called last names the interaction.
 costliest_models as (
+    select * from {{ ref('int_costliest_models') }}
+    where {{ rebuilt }}
+),
 
-    select * from model_costs
-    qualify row_number() over (
-        partition by interaction_id
-        order by model_cost_usd desc, last_started_at desc, model_id asc
-    ) = 1
+repeated_steps as (
+    select * from {{ ref('int_repeated_steps') }}
+    where {{ rebuilt }}
+),
 
+-- Read apart: one common table of attempts would be held in memory whole.
+openings as (
+    select
+        attempt_id,
+        {{ opening_columns | join(',\n        ') }}
+    from {{ ref('fct_attempts') }}
+    where {{ rebuilt }}
 ),
 
 -- The first attempt describes the interaction, the last one tells how it ended.
@@ -96,7 +87,7 @@ grouped as (
                 else 0
             end
         ) as fallbacks,
-        count(distinct step_id) as steps,
+        count(step_id) as attempts_with_step,
         sum(case when is_gateway_cache_hit then 1 else 0 end) as cache_replays,
         {%- for token_class in priced_token_classes() %}
         sum({{ token_class }}_tokens) as {{ token_class }}_tokens,
@@ -122,19 +113,18 @@ described as (
 
     select
         grouped.*,
-        {%- for column in [
-            'run_id', 'session_id', 'application_id', 'workflow_id', 'user_pseudonym',
-            'cost_center_id', 'business_unit_id', 'product_owner_id',
-            'platform_team_id', 'environment', 'interaction_type',
-        ] %}
+        {%- for column in opening_columns %}
         openings.{{ column }},
         {%- endfor %}
+        grouped.attempts_with_step - coalesce(repeated_steps.repeats, 0) as steps,
         coalesce(costliest_models.model_id, grouped.model_id) as primary_model_id
     from grouped
-    inner join attempts as openings
+    inner join openings
         on grouped.first_attempt_id = openings.attempt_id
     left join costliest_models
         on grouped.interaction_id = costliest_models.interaction_id
+    left join repeated_steps
+        on grouped.interaction_id = repeated_steps.interaction_id
 
 ),
 
