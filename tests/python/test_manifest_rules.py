@@ -43,8 +43,8 @@ REFERENCES_TO_THE_RIGHT = {
     ("int_interaction_days", "fct_attempts"): (
         "fingerprints the rows that fct_interactions is built from, which are those of fct_attempts"
     ),
-    ("int_costliest_models", "fct_attempts"): "the effective cost decides; part of fct_interactions",
-    ("int_repeated_steps", "fct_attempts"): "counts attempts as accepted; part of fct_interactions",
+    ("int_costliest_models", "fct_attempts"): "the effective cost decides it, for fct_interactions",
+    ("int_repeated_steps", "fct_attempts"): "counts accepted attempts, for fct_interactions",
     ("int_interaction_evidence", "fct_attempts"): (
         "joins business events to interactions, which exist only as attempts that were accepted"
     ),
