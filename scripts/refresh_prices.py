@@ -1051,12 +1051,22 @@ def merge_prices(
                 )
             ] = row
         gone = sorted(set(current) - set(bands), key=str)
+        last_ended = {
+            int(row["context_from_tokens"]) if row["context_from_tokens"] else None: row
+            for row in sorted(known, key=lambda row: (row["valid_until_at"], row["recorded_at"]))
+            if row["valid_until_at"] != OPEN_END
+        }
         if run.is_correction and current and (gone or set(bands) - set(current)):
             raise BadInput(f"{':'.join(series)}: a correction cannot move a context band")
         for band in sorted(bands, key=lambda band: band[0] or 0):
             value, old = bands[band], current.get(band)
-            # A band with another end is another row, but its start names the price it replaces.
-            replaced = old or next((current[gap] for gap in gone if gap[0] == band[0]), None)
+            # A band with another end is another row, but its start names the price it replaces;
+            # so it does for a price that comes back after the map had left it out.
+            replaced = (
+                old
+                or next((current[gap] for gap in gone if gap[0] == band[0]), None)
+                or last_ended.get(band[0])
+            )
             source = run.source
             if replaced is not None:
                 step = (

@@ -609,6 +609,22 @@ def test_a_jump_of_more_than_five_times_stops_and_names_every_price(tmp_path, wr
     assert files(seeds) == content
 
 
+def test_a_price_that_comes_back_is_compared_with_the_one_that_ended(tmp_path, write_map, capsys):
+    seeds = tmp_path / "seeds"
+    flat, banded = "input_cost_per_token", "input_cost_per_token_above_200k_tokens"
+    for moment, prices in (
+        ("2026-10-01 00:00:00", {flat: 2e-06}),
+        ("2026-10-02 00:00:00", {banded: 2e-06}),
+    ):
+        assert run(write_map({"m": chat(**prices)}), seeds, "--recorded-at", moment) == 0
+    back = write_map({"m": chat(**{flat: 3.3e-07})})
+    assert run(back, seeds, "--recorded-at", "2026-10-03 00:00:00") == 3
+    assert "2 per 1000000 -> 0.33 per 1000000" in capsys.readouterr().err
+    allowed = ("--recorded-at", "2026-10-03 00:00:00", "--allow-jump", "m")
+    assert run(back, seeds, *allowed) == 0
+    assert failing("price_jumps_are_approved", rows(seeds)) == []
+
+
 def test_five_times_exactly_is_no_jump(tmp_path, write_map):
     seeds = tmp_path / "seeds"
     run(write_map(BEFORE), seeds)
