@@ -130,7 +130,8 @@ class SharedParses:
         with FileLock(f"{kept}.lock"):
             if not kept.exists():
                 own.unlink(missing_ok=True)
-                dbtRunner().invoke([*QUIETLY, "--no-write-json", "parse", *options])
+                with environment({dbt_shortcuts.RAW_PATH: str(self.folder / "no_raw_files")}):
+                    dbtRunner().invoke([*QUIETLY, "--no-write-json", "parse", *options])
                 if not own.exists():
                     return
                 shutil.copy(own, kept)

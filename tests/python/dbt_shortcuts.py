@@ -7,6 +7,7 @@ run and compared stays dbt's: test_dbt_shortcuts.py holds each of them against t
 from __future__ import annotations
 
 import gc
+import os
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,9 +18,10 @@ import dbt.compilation
 from dbt.adapters.duckdb.credentials import DuckDBCredentials
 from dbt.adapters.duckdb.impl import DuckDBAdapter
 from dbt.contracts.files import FileHash
-from dbt.contracts.graph.manifest import ManifestStateCheck
+from dbt.contracts.graph.manifest import Manifest, ManifestStateCheck
 from dbt.contracts.graph.nodes import SeedNode
 from dbt.parser.manifest import ManifestLoader
+from dbt.tracking import track_behavior_change_warn
 from dbt_common.clients.jinja import MacroFuzzTemplate, NativeSandboxTemplate
 from dbt_common.events.base_types import BaseEvent, EventLevel
 from dbt_common.events.event_manager import EventManager
@@ -35,6 +37,8 @@ original_fire_event = EventManager.fire_event
 original_event_init = BaseEvent.__init__
 original_event_getattr = BaseEvent.__getattr__
 original_event_setattr = BaseEvent.__setattr__
+
+RAW_PATH = "AI_FINOPS_RAW_PATH"
 
 
 # One parse for all runs ---------------------------------------------------------------------------
@@ -61,12 +65,34 @@ def state_check_without_vars(loader: ManifestLoader) -> ManifestStateCheck:
 
 def read_manifest_of_any_copy(loader: ManifestLoader) -> Any:
     """An earlier parse, of this project or of what it was copied from: dbt parses files that differ
-    again. Seeds alone remember the folder that they were found in."""
+    again. Seeds alone remember the folder that they were found in, sources that of the raw files.
+    """
     manifest = original_read_manifest(loader)
-    for node in manifest.nodes.values() if manifest else ():
-        if isinstance(node, SeedNode):
-            node.root_path = loader.root_project.project_root
+    if manifest:
+        for node in manifest.nodes.values():
+            if isinstance(node, SeedNode):
+                node.root_path = loader.root_project.project_root
+        look_into_raw_path(manifest)
     return manifest
+
+
+def look_into_raw_path(manifest: Manifest) -> None:
+    """Sources read the raw folder of this run. dbt would parse all of them anew, with every model
+    and test that reads them, which takes longer than many a build."""
+    before, now = manifest.env_vars.get(RAW_PATH), os.environ.get(RAW_PATH)
+    if before is None or now is None:
+        return
+    manifest.env_vars[RAW_PATH] = now
+    for source in manifest.sources.values():
+        location = source.meta["external_location"].replace(f"'{before}/", f"'{now}/")
+        for meta in (
+            source.meta,
+            source.source_meta,
+            source.config.meta,
+            source.unrendered_config["meta"],
+        ):
+            meta["external_location"] = location
+        source.relation_name = source.relation_name.replace(f"'{before}/", f"'{now}/")
 
 
 # Compilation --------------------------------------------------------------------------------------
@@ -143,12 +169,15 @@ def fire_if_heard(
     force_warn_or_error_handling: bool = False,
 ) -> None:
     """Leaves out what no callback and no logger would take."""
+    name = type(event).__name__
     is_heard = (
-        manager.callbacks
+        any(callback is not track_behavior_change_warn for callback in manager.callbacks)
+        # dbt's own callback, which every run has, takes these only.
+        or name == "BehaviorChangeEvent"
         or force_warn_or_error_handling
         or (level or event.level_tag()) in (EventLevel.WARN, EventLevel.ERROR)
         or any(logger.level != EventLevel.ERROR for logger in manager.loggers)
-        or type(event).__name__ in PRINT_EVENT_NAMES
+        or name in PRINT_EVENT_NAMES
     )
     if is_heard:
         original_fire_event(manager, event, level, node, force_warn_or_error_handling)

@@ -10,6 +10,7 @@ import os
 import resource
 import shutil
 import signal
+import sys
 import tempfile
 import threading
 import time
@@ -17,10 +18,13 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
+from multiprocessing import forkserver
 from pathlib import Path
+from unittest import mock
 
 import pytest
-from dbt_runs import SHARED_PARSES, DbtRun, run_dbt
+from dbt.adapters.duckdb.environments.local import DuckDBCursorWrapper
+from dbt_runs import SHARED_PARSES, DbtRun, environment, run_dbt
 from raw_files import (
     BUILD,
     Row,
@@ -41,7 +45,7 @@ MOMENTS_OF_NEXT_BUILD = 6
 PATIENCE_SECONDS = 120.0
 
 _processes = multiprocessing.get_context("forkserver")
-_processes.set_forkserver_preload(["dbt.cli.main", "dbt.adapters.duckdb.connections"])
+_processes.set_forkserver_preload([__name__])
 
 
 def yesterdays_rows() -> list[Row]:
@@ -107,20 +111,23 @@ def build(
 ) -> DbtRun:
     """A build that notes its SQL statements, and does something before some of them."""
     statements: list[str] = [] if seen is None else seen
+    execute = DuckDBCursorWrapper.execute
 
-    def watch(event: object) -> None:
-        if event.info.name == "SQLQuery":
-            statements.append(event.data.node_info.node_name)
-            (at_statement or {}).get(len(statements), lambda: None)()
+    def watch(cursor: DuckDBCursorWrapper, sql: str, bindings: object = None) -> object:
+        statements.append(sql)
+        (at_statement or {}).get(len(statements), lambda: None)()
+        return execute(cursor, sql, bindings)
 
-    return run_dbt(
-        BUILD, workspace, raw_path, variables=VARIABLES, project=project, callbacks=[watch]
-    )
+    with mock.patch.object(DuckDBCursorWrapper, "execute", watch):
+        return run_dbt(BUILD, workspace, raw_path, variables=VARIABLES, project=project)
 
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Site:
     folder = tmp_path_factory.mktemp("crashes")
+    # The process to fork from imports this file, with dbt, once.
+    with environment({"PYTHONPATH": os.pathsep.join(sys.path)}):
+        forkserver.ensure_running()
     project = copy_project(folder / "project", keep_price_list=False)
     for name in ("models", "model_aliases"):
         write_seed(project, name, read_seed(project, name)[:20])

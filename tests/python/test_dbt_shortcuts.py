@@ -66,7 +66,7 @@ def answer(inject: Callable[..., str], query: str, ctes: list[Cte]) -> str:
         return str(error)
 
 
-def test_a_parse_is_the_same_for_other_vars_and_copies(tmp_path: Path) -> None:
+def test_a_parse_is_the_same_for_other_vars_folders_and_copies(tmp_path: Path) -> None:
     """Only what a copy changes is parsed again, and gives what parsing everything gives."""
     project = copy_project(tmp_path / "project", keep_price_list=False)
     model = project / "models" / "marts" / "core" / "dim_dates.sql"
@@ -74,18 +74,26 @@ def test_a_parse_is_the_same_for_other_vars_and_copies(tmp_path: Path) -> None:
     variables = {"sources": ["litellm"], "unpriced_limit_ratio": 0}
     for folder, arguments in (("shared", ["parse"]), ("alone", ["parse", "--no-partial-parse"])):
         run = run_dbt(
-            arguments, tmp_path / folder, variables=variables, project=project, is_documented=True
+            arguments,
+            tmp_path / folder,
+            tmp_path / "raw",
+            variables=variables,
+            project=project,
+            is_documented=True,
         )
         assert run.succeeded, run.error
     shared, alone = (nodes(tmp_path / folder / "target") for folder in ("shared", "alone"))
     assert shared == alone
+    source = alone["source.ai_finops.litellm.spend_logs"]
+    assert f"'{tmp_path}/raw/litellm/" in source["relation_name"]
     assert "-- Changed." in alone["model.ai_finops.dim_dates"]["raw_code"]
 
 
 def nodes(target: Path) -> dict[str, Any]:
     """What dbt parsed, without when."""
     manifest = json.loads((target / "manifest.json").read_text())
-    found = manifest["nodes"] | manifest["unit_tests"] | manifest["macros"]
+    kinds = ("nodes", "sources", "unit_tests", "macros")
+    found = {name: node for kind in kinds for name, node in manifest[kind].items()}
     return {name: node | {"created_at": None} for name, node in found.items()}
 
 
