@@ -173,32 +173,26 @@ def build_until_killed(site: Site, workspace: Path, statement: int, delay_second
     site.build(workspace, {statement: lambda: kill_this_process(delay_seconds)})
 
 
-def build_and_note(site: Site, workspace: Path, note: Path) -> None:
-    site.build(workspace).write(note)
-
-
 def spread(count: int, statements: int) -> list[int]:
     """That many statements, evenly over a build."""
     return [1 + (2 * number + 1) * statements // (2 * count) for number in range(count)]
 
 
-def killed_and_built_again(site: Site, state: Path, workspace: Path, number: int, at: int) -> str:
-    """What is wrong after a build that was killed before a statement, or within it, and another."""
+def kill_a_build(site: Site, state: Path, workspace: Path, number: int, at: int) -> int | None:
+    """Kills a build before a statement, or within it; the exit code of its process."""
     site.start(state, workspace)
     delay_seconds = 0.004 * (number % 3)
     killed = site.in_another_process(build_until_killed, workspace, at, delay_seconds)
     killed.join(PATIENCE_SECONDS)
-    if killed.exitcode != -signal.SIGKILL:
-        return f"the build was not killed at statement {at}: exit code {killed.exitcode}"
-    again = site.in_another_process(build_and_note, workspace, workspace / "note.json")
-    again.join(PATIENCE_SECONDS)
-    if again.exitcode != 0:
-        return f"after statement {at} the next build ended with exit code {again.exitcode}"
-    run = DbtRun.read(workspace / "note.json")
+    return killed.exitcode
+
+
+def wrong_after_another_build(site: Site, workspace: Path) -> object:
+    """What keeps the next build from giving the marts of an undisturbed one."""
+    run = site.build(workspace)
     if not run.succeeded:
-        return f"after statement {at} the next build failed: {run.everything_said()}"
-    differences = mart_differences(run.database, site.expected.database)
-    return f"after statement {at}: {differences}" if differences else ""
+        return run.everything_said()
+    return mart_differences(run.database, site.expected.database)
 
 
 def test_after_a_kill_at_any_moment_the_next_build_gives_the_same_marts(
@@ -208,17 +202,20 @@ def test_after_a_kill_at_any_moment_the_next_build_gives_the_same_marts(
         *((site.empty, at) for at in spread(MOMENTS_OF_FIRST_BUILD, site.first_statements)),
         *((site.yesterday, at) for at in spread(MOMENTS_OF_NEXT_BUILD, site.next_statements)),
     ]
-    with ThreadPoolExecutor(max_workers=2) as both_cores:
-        wrong = list(
-            both_cores.map(
-                lambda one: killed_and_built_again(
-                    site, one[1][0], tmp_path / str(one[0]), one[0], one[1][1]
-                ),
-                enumerate(moments),
-            )
-        )
+    wrong = {}
+    # While one build is killed, the one before is built again here.
+    with ThreadPoolExecutor(max_workers=1) as elsewhere:
+        kills = [
+            elsewhere.submit(kill_a_build, site, state, tmp_path / str(number), number, at)
+            for number, (state, at) in enumerate(moments)
+        ]
+        for number, (kill, (_, at)) in enumerate(zip(kills, moments, strict=True)):
+            if kill.result() != -signal.SIGKILL:
+                wrong[at] = f"the build was not killed: exit code {kill.result()}"
+            elif found := wrong_after_another_build(site, tmp_path / str(number)):
+                wrong[at] = found
     assert len(moments) >= 10
-    assert [problem for problem in wrong if problem] == []
+    assert wrong == {}
 
 
 # Two at once --------------------------------------------------------------------------------------
