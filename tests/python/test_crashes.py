@@ -211,9 +211,9 @@ def test_after_a_kill_at_any_moment_the_next_build_gives_the_same_marts(
         ]
         for number, (kill, (_, at)) in enumerate(zip(kills, moments, strict=True)):
             if kill.result() != -signal.SIGKILL:
-                wrong[at] = f"the build was not killed: exit code {kill.result()}"
+                wrong[number, at] = f"the build was not killed: exit code {kill.result()}"
             elif found := wrong_after_another_build(site, tmp_path / str(number)):
-                wrong[at] = found
+                wrong[number, at] = found
     assert len(moments) >= 10
     assert wrong == {}
 

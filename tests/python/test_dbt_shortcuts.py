@@ -11,9 +11,11 @@ from typing import Any
 import dbt_shortcuts
 import pytest
 from dbt.events.types import LogTestResult
+from dbt.tracking import track_behavior_change_warn
 from dbt_common.clients.jinja import NativeSandboxTemplate, get_template
 from dbt_common.events.base_types import EventLevel
 from dbt_common.events.event_manager import EventManager
+from dbt_common.events.types import BehaviorChangeEvent
 from dbt_common.exceptions import CompilationError
 from dbt_runs import DbtRun, run_dbt
 from jinja2.nativetypes import NativeTemplate
@@ -118,6 +120,25 @@ def test_an_event_that_is_heard_has_its_facts() -> None:
         ("info", "b", 2),
         ("error", "b", 2),
     ]
+
+
+def test_an_event_that_nobody_hears_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every run of dbt has a callback of its own, which looks for one kind of event only."""
+    passed_on = []
+    monkeypatch.setattr(
+        dbt_shortcuts,
+        "original_fire_event",
+        lambda _manager, event, *_: passed_on.append(type(event).__name__),
+    )
+    manager = EventManager()
+    manager.add_callback(track_behavior_change_warn)
+    events = (
+        LogTestResult(name="a", status="pass", index=1, num_models=2, execution_time=0.5),
+        BehaviorChangeEvent(flag_name="a", flag_source="b", description="c", docs_url="d"),
+    )
+    for event in events:
+        manager.fire_event(event, level=EventLevel.INFO)
+    assert passed_on == ["BehaviorChangeEvent"]
 
 
 def test_the_linter_finds_the_same_in_badly_set_sql(sample_build: DbtRun) -> None:
