@@ -138,6 +138,14 @@ class SharedParses:
         shutil.copy(kept, own)
         own_key.write_text(key)
 
+    def keep(self, target: str, run: DbtRun) -> None:
+        """Starts later runs from what this one, without vars, has parsed completely."""
+        if self.folder is not None:
+            kept = self.folder / target
+            with FileLock(f"{kept}.lock"):
+                if not kept.exists():
+                    shutil.copy(run.target_path / "partial_parse.msgpack", kept)
+
 
 SHARED_PARSES = SharedParses()
 

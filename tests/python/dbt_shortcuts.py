@@ -9,23 +9,40 @@ from __future__ import annotations
 import gc
 import os
 import re
-from collections.abc import Iterator
+from collections import ChainMap
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from functools import cache
+from types import CodeType
 from typing import Any
 from unittest import mock
 
+import dbt.adapters.sql.connections
 import dbt.compilation
+from dbt.adapters.base.impl import BaseAdapter
+from dbt.adapters.base.relation import BaseRelation
 from dbt.adapters.duckdb.credentials import DuckDBCredentials
 from dbt.adapters.duckdb.impl import DuckDBAdapter
+from dbt.adapters.factory import get_adapter
+from dbt.clients.jinja import get_rendered
+from dbt.config import RuntimeConfig
+from dbt.constants import DEFAULT_ENV_PLACEHOLDER
 from dbt.contracts.files import FileHash
 from dbt.contracts.graph.manifest import Manifest, ManifestStateCheck
 from dbt.contracts.graph.nodes import SeedNode
 from dbt.parser.manifest import ManifestLoader
 from dbt.tracking import track_behavior_change_warn
-from dbt_common.clients.jinja import MacroFuzzTemplate, NativeSandboxTemplate
+from dbt_common.clients import agate_helper
+from dbt_common.clients.jinja import (
+    MacroFuzzEnvironment,
+    MacroFuzzTemplate,
+    NativeSandboxTemplate,
+)
 from dbt_common.events.base_types import BaseEvent, EventLevel
 from dbt_common.events.event_manager import EventManager
 from dbt_common.events.logger import PRINT_EVENT_NAMES
+from jinja2 import Template
+from jinja2.runtime import Context
 from sqlparse.engine import grouping
 from sqlparse.lexer import tokenize
 
@@ -33,12 +50,17 @@ original_inject_ctes = dbt.compilation.inject_ctes_into_sql
 original_state_check = ManifestLoader.build_manifest_state_check
 original_read_manifest = ManifestLoader.read_manifest_for_partial_parse
 original_connection_keys = DuckDBCredentials._connection_keys
+original_compile = MacroFuzzEnvironment.compile
+original_new_context = MacroFuzzTemplate.new_context
+original_make_match = BaseAdapter._make_match
+original_empty_table = agate_helper.empty_table
 original_fire_event = EventManager.fire_event
 original_event_init = BaseEvent.__init__
 original_event_getattr = BaseEvent.__getattr__
 original_event_setattr = BaseEvent.__setattr__
 
 RAW_PATH = "AI_FINOPS_RAW_PATH"
+RAW_FORMAT = "AI_FINOPS_RAW_FORMAT"
 
 
 # One parse for all runs ---------------------------------------------------------------------------
@@ -72,19 +94,30 @@ def read_manifest_of_any_copy(loader: ManifestLoader) -> Any:
         for node in manifest.nodes.values():
             if isinstance(node, SeedNode):
                 node.root_path = loader.root_project.project_root
-        look_into_raw_path(manifest)
+        read_raw_files_of_this_run(manifest, loader.root_project)
     return manifest
 
 
-def look_into_raw_path(manifest: Manifest) -> None:
-    """Sources read the raw folder of this run. dbt would parse all of them anew, with every model
-    and test that reads them, which takes longer than many a build."""
-    before, now = manifest.env_vars.get(RAW_PATH), os.environ.get(RAW_PATH)
-    if before is None or now is None:
+def read_raw_files_of_this_run(manifest: Manifest, config: RuntimeConfig) -> None:
+    """Where sources read is an environment variable. For another folder or format dbt would parse
+    all of them anew, with every model and test that reads them: longer than many a build takes."""
+    now = {
+        name: os.environ.get(name, DEFAULT_ENV_PLACEHOLDER)
+        for name in (RAW_PATH, RAW_FORMAT)
+        if name in manifest.env_vars
+    }
+    if all(manifest.env_vars[name] == value for name, value in now.items()):
         return
-    manifest.env_vars[RAW_PATH] = now
+    manifest.env_vars.update(now)
     for source in manifest.sources.values():
-        location = source.meta["external_location"].replace(f"'{before}/", f"'{now}/")
+        (written,) = (
+            one
+            for one in manifest.files[source.file_id].dict_from_yaml["sources"]
+            if one["name"] == source.source_name
+        )
+        location = get_rendered(
+            written["config"]["meta"]["external_location"], {"env_var": os.environ.get}
+        )
         for meta in (
             source.meta,
             source.source_meta,
@@ -92,7 +125,57 @@ def look_into_raw_path(manifest: Manifest) -> None:
             source.unrendered_config["meta"],
         ):
             meta["external_location"] = location
-        source.relation_name = source.relation_name.replace(f"'{before}/", f"'{now}/")
+        source.relation_name = str(get_adapter(config).Relation.create_from(config, source))
+
+
+# Templates ----------------------------------------------------------------------------------------
+
+known_templates: dict[tuple[Any, ...], CodeType] = {}
+
+
+def compile_template_once(
+    environment: MacroFuzzEnvironment,
+    source: Any,
+    name: str | None = None,
+    filename: str | None = None,
+    raw: bool = False,
+    defer_init: bool = False,
+) -> Any:
+    """The same text compiles to the same code in each run of dbt; runs share macros and models."""
+    arguments = (source, name, filename, raw, defer_init)
+    if raw or not isinstance(source, str):
+        return original_compile(environment, *arguments)
+    key = (type(environment), *arguments)
+    if key not in known_templates:
+        known_templates[key] = original_compile(environment, *arguments)
+    return known_templates[key]
+
+
+class Names(ChainMap[str, Any]):
+    """What a template may name. A plain ChainMap takes longer to say whether a name is there than
+    a template to be rendered."""
+
+    def __contains__(self, name: object) -> bool:
+        for names in self.maps:  # noqa: SIM110 - any() takes longer than the lookups
+            if name in names:
+                return True
+        return False
+
+
+def context_of(
+    template: Template,
+    vars: Mapping[str, Any] | None = None,
+    shared: bool = False,
+    locals: Mapping[str, Any] | None = None,
+) -> Context:
+    """dbt looks up names when a template asks for them, but copies a thousand macros for each
+    argument of a data test."""
+    assert not shared and not locals
+    globals_of_template = template.globals
+    names = Names(vars or {}, *getattr(globals_of_template, "maps", [globals_of_template]))
+    return template.environment.context_class(
+        template.environment, names, template.name, template.blocks
+    )
 
 
 # Compilation --------------------------------------------------------------------------------------
@@ -134,6 +217,27 @@ def columns_asked_for_once() -> Iterator[None]:
 
     with mock.patch.object(DuckDBAdapter, "get_columns_in_relation", columns_in_relation):
         yield
+
+
+# Relations and results ----------------------------------------------------------------------------
+
+
+def match_by_identifier(
+    adapter: BaseAdapter,
+    relations: list[BaseRelation],
+    database: str,
+    schema: str,
+    identifier: str,
+) -> list[BaseRelation]:
+    """dbt compares database, schema and name of each relation with what is asked for, and refuses
+    those that differ in case only. Others than of that name can be neither."""
+    wanted = identifier.lower().strip('"')
+    named = [one for one in relations if (one.identifier or "").lower().strip('"') == wanted]
+    return original_make_match(adapter, named, database, schema, identifier)
+
+
+# Every statement without a result makes an empty table, and each of them all parsers of dates.
+empty_table = cache(original_empty_table)
 
 
 # Events -------------------------------------------------------------------------------------------
@@ -189,9 +293,10 @@ def install() -> None:
     ManifestLoader.build_manifest_state_check = state_check_without_vars
     ManifestLoader.read_manifest_for_partial_parse = read_manifest_of_any_copy
     dbt.compilation.inject_ctes_into_sql = inject_ctes
-    # dbt looks up names when a template asks for them, but copies a thousand macros for each
-    # argument of a data test.
-    NativeSandboxTemplate.new_context = MacroFuzzTemplate.new_context
+    MacroFuzzEnvironment.compile = compile_template_once
+    MacroFuzzTemplate.new_context = NativeSandboxTemplate.new_context = context_of
+    BaseAdapter._make_match = match_by_identifier
+    agate_helper.empty_table = dbt.adapters.sql.connections.empty_table = empty_table
     BaseEvent.__init__ = keep_event
     BaseEvent.__getattr__ = get_from_event
     BaseEvent.__setattr__ = set_on_event

@@ -7,12 +7,20 @@ from collections import ChainMap
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import dbt_shortcuts
 import pytest
+from dbt.adapters.duckdb.relation import DuckDBRelation
+from dbt.adapters.exceptions.compilation import ApproximateMatchError
 from dbt.events.types import LogTestResult
 from dbt.tracking import track_behavior_change_warn
-from dbt_common.clients.jinja import NativeSandboxTemplate, get_template
+from dbt_common.clients.jinja import (
+    MacroFuzzEnvironment,
+    MacroFuzzTemplate,
+    NativeSandboxTemplate,
+    get_template,
+)
 from dbt_common.events.base_types import EventLevel
 from dbt_common.events.event_manager import EventManager
 from dbt_common.events.types import BehaviorChangeEvent
@@ -80,6 +88,7 @@ def test_a_parse_is_the_same_for_other_vars_folders_and_copies(tmp_path: Path) -
             tmp_path / folder,
             tmp_path / "raw",
             variables=variables,
+            settings={"AI_FINOPS_RAW_FORMAT": "csv"},
             project=project,
             is_documented=True,
         )
@@ -87,7 +96,7 @@ def test_a_parse_is_the_same_for_other_vars_folders_and_copies(tmp_path: Path) -
     shared, alone = (nodes(tmp_path / folder / "target") for folder in ("shared", "alone"))
     assert shared == alone
     source = alone["source.ai_finops.litellm.spend_logs"]
-    assert f"'{tmp_path}/raw/litellm/" in source["relation_name"]
+    assert source["relation_name"].startswith(f"read_csv('{tmp_path}/raw/litellm/")
     assert "-- Changed." in alone["model.ai_finops.dim_dates"]["raw_code"]
 
 
@@ -99,14 +108,71 @@ def nodes(target: Path) -> dict[str, Any]:
     return {name: node | {"created_at": None} for name, node in found.items()}
 
 
-def test_a_native_template_finds_the_same_names() -> None:
+TEMPLATES = (
+    "{{ a }}",
+    "{{ c(b) }}",
+    "x{{ missing }}",
+    "{{ [a, c(a)['d'], range(2) | list] }}",
+    "5",
+    "{% macro m(x) %}{{ x ~ 'y' }}{% endmacro %}{{ dbt_macro__m(a) }}",
+    "{{ 'A' | lower }}{% if missing is defined %}{{ 1 / 0 }}{% endif %}",
+)
+
+
+@pytest.mark.parametrize("is_native", [False, True])
+def test_a_template_gives_the_same_and_is_compiled_once(is_native: bool) -> None:
     context = ChainMap({"a": 1, "b": [2]}, {"a": 3, "c": lambda value: {"d": value}})
-    for text in ("{{ a }}", "{{ c(b) }}", "x{{ missing }}", "{{ [a, c(a)['d']] }}", "5"):
-        template = get_template(text, context, native=True)
-        ours = template.render(context)
-        with pytest.MonkeyPatch.context() as original:
-            original.setattr(NativeSandboxTemplate, "new_context", NativeTemplate.new_context)
-            assert (type(ours), ours) == (type(ours), template.render(context))
+    original = NativeTemplate.new_context if is_native else dbt_shortcuts.original_new_context
+    changed = NativeSandboxTemplate if is_native else MacroFuzzTemplate
+    for text in TEMPLATES:
+        ours = get_template(text, context, native=is_native)
+        known = len(dbt_shortcuts.known_templates)
+        again = get_template(text, context, native=is_native)
+        assert len(dbt_shortcuts.known_templates) == known
+        with pytest.MonkeyPatch.context() as patched:
+            patched.setattr(changed, "new_context", original)
+            patched.setattr(MacroFuzzEnvironment, "compile", dbt_shortcuts.original_compile)
+            expected = get_template(text, context, native=is_native).render(context)
+        for template in (ours, again):
+            rendered = template.render(context)
+            assert (type(rendered), rendered) == (type(expected), expected)
+
+
+def test_a_native_template_is_not_a_text_template() -> None:
+    context = {"a": [1]}
+    for is_native, rendered in ((False, "[1]"), (True, [1])):
+        assert get_template("{{ a }}", context, native=is_native).render(context) == rendered
+
+
+@pytest.mark.parametrize("wanted", ["orders", "Orders", "ORDERS", '"orders"', "order", ""])
+def test_a_relation_is_found_or_refused_as_dbt_does(wanted: str) -> None:
+    relations = [
+        DuckDBRelation.create(database="d", schema=schema, identifier=name)
+        for schema, name in (("s", "orders"), ("t", "orders"), ("s", "Other"), ("s", None))
+    ]
+    answers = []
+    for match in (dbt_shortcuts.match_by_identifier, dbt_shortcuts.original_make_match):
+        try:
+            found = match(mock.Mock(**QUOTES_NOTHING), relations, "d", "s", wanted)
+            answers.append([relation.render() for relation in found])
+        except ApproximateMatchError as error:
+            answers.append(str(error))
+    assert answers[0] == answers[1]
+
+
+# As the adapter does without quoting of its own.
+QUOTES_NOTHING = {
+    "_make_match_kwargs.side_effect": lambda database, schema, identifier: {
+        "database": database,
+        "schema": schema,
+        "identifier": identifier,
+    }
+}
+
+
+def test_an_empty_result_is_empty() -> None:
+    ours, original = dbt_shortcuts.empty_table(), dbt_shortcuts.original_empty_table()
+    assert (len(ours.rows), ours.column_names) == (len(original.rows), original.column_names)
 
 
 def test_an_event_that_is_heard_has_its_facts() -> None:

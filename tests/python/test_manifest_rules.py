@@ -126,7 +126,7 @@ def manifest(tmp_path_factory: pytest.TempPathFactory) -> Manifest:
     """The manifest with every source switched on."""
     sources = sorted(path.name for path in (PROJECT / "models" / "staging").iterdir())
     run = run_dbt(
-        ["parse", "--no-partial-parse"],
+        ["parse"],
         tmp_path_factory.mktemp("parse"),
         variables={"sources": sources},
         is_documented=True,
@@ -352,6 +352,14 @@ def test_every_description_starts_with_the_grain(manifest: Manifest) -> None:
         if not node["description"].startswith("One row per ")
     ]
     assert wrong == []
+
+
+def test_no_description_ends_its_own_quotes(manifest: Manifest) -> None:
+    """Snowflake gets a description between two pairs of dollar signs."""
+    for node in [*manifest.models(), *manifest.nodes("seed"), *manifest.nodes("snapshot")]:
+        columns = node["columns"].values()
+        for text in (node["description"], *(column["description"] for column in columns)):
+            assert "$$" not in text and not text.endswith("$")
 
 
 def test_every_seed_column_is_described(manifest: Manifest) -> None:
