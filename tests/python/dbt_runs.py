@@ -115,28 +115,21 @@ class SharedParses:
 
     folder: Path | None = None
 
-    def provide(
-        self, target: str, arguments: list[str], options: list[str], variables: Any, to: Path
-    ) -> None:
+    def provide(self, target: str, arguments: list[str], options: list[str], to: Path) -> None:
         """Puts an earlier parse where the run will look for its own, unless it has one."""
-        own, own_key = to / "partial_parse.msgpack", to / "partial_parse.key"
-        key = f"{target}_as_of" if dbt_shortcuts.changes_parse(variables) else target
-        if self.folder is None or "--no-partial-parse" in arguments:
-            return
-        if own.exists() and own_key.exists() and own_key.read_text() == key:
+        own = to / "partial_parse.msgpack"
+        if self.folder is None or "--no-partial-parse" in arguments or own.exists():
             return
         to.mkdir(parents=True, exist_ok=True)
-        kept = self.folder / key
+        kept = self.folder / target
         with FileLock(f"{kept}.lock"):
             if not kept.exists():
-                own.unlink(missing_ok=True)
                 with environment({dbt_shortcuts.RAW_PATH: str(self.folder / "no_raw_files")}):
                     dbtRunner().invoke([*QUIETLY, "--no-write-json", "parse", *options])
                 if not own.exists():
                     return
                 shutil.copy(own, kept)
         shutil.copy(kept, own)
-        own_key.write_text(key)
 
     def keep(self, target: str, run: DbtRun) -> None:
         """Starts later runs from what this one, without vars, has parsed completely."""
@@ -195,7 +188,7 @@ def run_dbt(
         environment(full_settings),
         nullcontext() if is_documented else without_descriptions(),
     ):
-        SHARED_PARSES.provide("duckdb", arguments, options, variables, target_path)
+        SHARED_PARSES.provide("duckdb", arguments, options, target_path)
         command = [*QUIETLY, write_json, *arguments, *options]
         outcome = dbtRunner(callbacks=list(callbacks)).invoke(command)
         DuckDBConnectionManager.close_all_connections()

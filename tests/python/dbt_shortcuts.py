@@ -7,12 +7,14 @@ run and compared stays dbt's: test_dbt_shortcuts.py holds each of them against t
 from __future__ import annotations
 
 import gc
+import marshal
 import os
 import re
 from collections import ChainMap
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import cache
+from pathlib import Path
 from types import CodeType
 from typing import Any
 from unittest import mock
@@ -66,21 +68,16 @@ RAW_FORMAT = "AI_FINOPS_RAW_FORMAT"
 # One parse for all runs ---------------------------------------------------------------------------
 
 
-def changes_parse(variables: dict[str, Any] | None) -> bool:
-    """Whether these vars lead to another parse than none: `as_of` alone, which is read at parse."""
-    return bool((variables or {}).get("as_of"))
-
-
 def connection_keys_without_path(credentials: DuckDBCredentials) -> tuple[str, ...]:
     """dbt parses a project anew for another connection: not for another database file here."""
     return tuple(key for key in original_connection_keys(credentials) if key != "path")
 
 
 def state_check_without_vars(loader: ManifestLoader) -> ManifestStateCheck:
-    """dbt parses a project anew for other vars: here only for those that lead to another parse."""
+    """dbt parses a project anew for other vars, which here lead to the same parse."""
     check = original_state_check(loader)
     config = loader.root_project
-    circumstances = (changes_parse(config.cli_vars), config.profile_name, config.target_name)
+    circumstances = (config.profile_name, config.target_name)
     check.vars_hash = FileHash.from_contents(str(circumstances))
     return check
 
@@ -145,10 +142,20 @@ def compile_template_once(
     arguments = (source, name, filename, raw, defer_init)
     if raw or not isinstance(source, str):
         return original_compile(environment, *arguments)
-    key = (type(environment), *arguments)
+    key = (type(environment).__name__, *arguments)
     if key not in known_templates:
         known_templates[key] = original_compile(environment, *arguments)
     return known_templates[key]
+
+
+def write_templates(path: Path) -> None:
+    """Keeps the templates of this process for others, which start with a build."""
+    path.write_bytes(marshal.dumps(known_templates))
+
+
+def read_templates(path: Path) -> None:
+    """Takes over the templates of another process."""
+    known_templates.update(marshal.loads(path.read_bytes()))
 
 
 class Names(ChainMap[str, Any]):
@@ -183,11 +190,15 @@ def context_of(
 LEADING_WITH = re.compile(r"(?:\s|--[^\n]*\n|/\*.*?\*/)*+with\s++(?!recursive\b)", re.I | re.S)
 
 
+# What may hold a semicolon that ends no statement.
+QUOTED = re.compile(r"'[^']*'|\"[^\"]*\"|--[^\n]*|/\*.*?\*/", re.S)
+
+
 def inject_ctes(sql: str, ctes: list[Any]) -> str:
     """Puts CTEs before those of a query that starts with some. dbt parses the whole query to find
     its `with`. Other queries are left to it, and those that are too long for it."""
     leading = LEADING_WITH.match(sql)
-    if not ctes or not leading or ";" in sql or is_too_long_for_dbt(sql):
+    if not ctes or not leading or ";" in QUOTED.sub("", sql) or is_too_long_for_dbt(sql):
         return original_inject_ctes(sql, ctes)
     injected = ", ".join(cte.sql for cte in ctes)
     return f"{sql[: leading.end()]}{injected}, {sql[leading.end() :]}"

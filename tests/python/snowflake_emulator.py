@@ -237,7 +237,7 @@ class SnowflakeEmulator:
             environment({**account_settings(), **(settings or {})}),
             nullcontext() if is_documented else without_descriptions(),
         ):
-            SHARED_PARSES.provide("snowflake", arguments, options, variables, target_path)
+            SHARED_PARSES.provide("snowflake", arguments, options, target_path)
             outcome = dbtRunner().invoke([*QUIETLY, *arguments, *options])
         run = DbtRun(bool(outcome.success), workspace / "no_file", target_path)
         if outcome.exception is not None:

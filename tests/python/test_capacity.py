@@ -12,9 +12,9 @@ from typing import Any
 
 import duckdb
 import pytest
-from dbt_runs import PROJECT, SAMPLE_DATA, DbtRun, run_dbt
+from dbt_runs import PROJECT, DbtRun, run_dbt
 from raw_files import Row, copy_project, read_seed, spend_log, write_seed, write_spend_logs
-from test_oracle_agrees import compute, default_sources
+from test_oracle_agrees import sample_company
 
 from tests.oracle.capacity import (
     IDLE,
@@ -141,7 +141,7 @@ def test_the_oracle_spreads_365_over_31_days() -> None:
 def test_the_pool_of_the_sample_company_agrees_with_the_oracle(sample_build: DbtRun) -> None:
     (row,) = read_seed(PROJECT, "commitments")
     terms = Commitment.of(row)
-    result = compute(SAMPLE_DATA, default_sources())
+    result = sample_company()
     calls = [
         Call(
             one.attempt.started_at,

@@ -25,6 +25,7 @@ from unittest import mock
 import pytest
 from dbt.adapters.duckdb.environments.local import DuckDBCursorWrapper
 from dbt_runs import SHARED_PARSES, DbtRun, environment, run_dbt
+from dbt_shortcuts import read_templates, write_templates
 from raw_files import (
     BUILD,
     Row,
@@ -78,6 +79,7 @@ class Site:
     raw_path: Path
     empty: Path
     yesterday: Path
+    templates: Path
     expected: DbtRun
     first_statements: int
     next_statements: int
@@ -97,9 +99,15 @@ class Site:
         self, task: Callable[..., None], *arguments: object
     ) -> multiprocessing.process.BaseProcess:
         """Starts a task that gets this site first."""
-        process = _processes.Process(target=task, args=(self, *arguments))
+        process = _processes.Process(target=with_templates, args=(self, task, *arguments))
         process.start()
         return process
+
+
+def with_templates(site: Site, task: Callable[..., None], *arguments: object) -> None:
+    """Does a task with the templates that the process of the tests has compiled."""
+    read_templates(site.templates)
+    task(site, *arguments)
 
 
 def build(
@@ -147,11 +155,13 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Site:
         assert run.succeeded, run.error or run.failures()
         counts.append(len(statements))
     assert mart_differences(run.database, old.database) != {}
+    write_templates(folder / "templates")
     return Site(
         project,
         raw_path,
         folder / "empty",
         folder / "yesterday",
+        folder / "templates",
         run,
         first_statements=counts[1],
         next_statements=counts[0],

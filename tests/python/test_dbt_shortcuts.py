@@ -56,6 +56,8 @@ def test_ctes_are_injected_where_dbt_injects_them(
         "with recursive a as (select 1) select * from a",
         "select ';' as a",
         "with a as (select ';' as b) select * from a; ",
+        "with a as (select 1 as b -- not 'one; two\n) select * from a",
+        "with a as (select 'it''s; --' as b /* ; */) select * from a; select 2",
         "withdrawn",
         f"with a as (select {'1, ' * 4000} 1) select * from a",
     ]
@@ -81,7 +83,11 @@ def test_a_parse_is_the_same_for_other_vars_folders_and_copies(tmp_path: Path) -
     project = copy_project(tmp_path / "project", keep_price_list=False)
     model = project / "models" / "marts" / "core" / "dim_dates.sql"
     model.write_text(model.read_text() + "\n-- Changed.\n")
-    variables = {"sources": ["litellm"], "unpriced_limit_ratio": 0}
+    variables = {
+        "sources": ["litellm"],
+        "unpriced_limit_ratio": 0,
+        "as_of": "2026-10-10 08:59:59",
+    }
     for folder, arguments in (("shared", ["parse"]), ("alone", ["parse", "--no-partial-parse"])):
         run = run_dbt(
             arguments,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from decimal import ROUND_DOWN, Decimal, localcontext
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -43,6 +44,12 @@ def default_sources() -> list[str]:
 def compute(raw_path: Path, sources: list[str], as_of: str | None = None) -> OracleResult:
     """The oracle on the same files and seeds as a build."""
     return load(raw_path, SEEDS, sources, as_of, graduated_conversion=CONVERT_TOTAL)
+
+
+@cache
+def sample_company() -> OracleResult:
+    """The oracle on the sample company, once for all tests of a process."""
+    return compute(SAMPLE_DATA, default_sources())
 
 
 # ---------------------------------------------------------------------------
@@ -235,7 +242,7 @@ def assert_agreement(run: DbtRun, result: OracleResult, bills: Bills) -> None:
 
 
 def test_sample_company(sample_build: DbtRun) -> None:
-    result = compute(SAMPLE_DATA, default_sources())
+    result = sample_company()
     assert len(result.attempts) > 8_000
     assert_agreement(sample_build, result, BILLED_OTHERWISE)
 
@@ -258,7 +265,7 @@ def test_complete_real_log(real_log_build: DbtRun, tmp_path: Path, real_data: Pa
 
 @pytest.mark.parametrize("column", ["contracted_cost_usd", "list_cost_usd"])
 def test_daily_costs_add_up_to_the_oracle(sample_build: DbtRun, column: str) -> None:
-    result = compute(SAMPLE_DATA, default_sources())
+    result = sample_company()
     built = dict(
         sample_build.rows(
             f"""

@@ -1,3 +1,6 @@
+{#- Named with and without the var, so that one parse of dbt serves both. -#}
+{%- set telemetry_ends_on = dbt.dateadd('day', 1, 'max(attempt_date)') -%}
+
 with
 
 attempts as (
@@ -12,7 +15,7 @@ final as (
         {%- if var('as_of') | string | length > 0 %}
         cast('{{ var("as_of") }}' as timestamp) as ends_at,
         {%- else %}
-        cast({{ dbt.dateadd('day', 1, 'max(attempt_date)') }} as timestamp) as ends_at,
+        cast({{ telemetry_ends_on }} as timestamp) as ends_at,
         {%- endif %}
         cast(count(*) as bigint) as attempts
     from attempts
