@@ -9,7 +9,7 @@ from pathlib import Path
 import duckdb
 import pytest
 from dbt_runs import SAMPLE_DATA, DbtRun, run_dbt
-from raw_files import BUILD, BUILD_WITHOUT_SEEDS, mart_differences
+from raw_files import BUILD, BUILD_WITHOUT_SEEDS, copy_project, mart_differences
 from test_oracle_agrees import assert_agreement, compute
 
 # One second before the correction was recorded; the two moments around the new price follow it.
@@ -60,6 +60,7 @@ def figures(run: DbtRun) -> KnownThen:
 class History:
     """One database, built at one knowledge time after the other."""
 
+    project: Path
     raw_path: Path
     known: dict[str, KnownThen]
     last: DbtRun
@@ -67,8 +68,10 @@ class History:
 
 @pytest.fixture(scope="module")
 def history(tmp_path_factory: pytest.TempPathFactory) -> History:
-    """The two stories' calls out of the sample company's log: in four builds of one database."""
+    """The two stories' calls out of the sample company's log, whose models have no public price:
+    in four builds of one database."""
     workspace = tmp_path_factory.mktemp("as_of")
+    project = copy_project(workspace / "project", keep_price_list=False)
     raw_path = workspace / "raw"
     (raw_path / "litellm").mkdir(parents=True)
     with duckdb.connect() as connection:
@@ -92,11 +95,12 @@ def history(tmp_path_factory: pytest.TempPathFactory) -> History:
             workspace,
             raw_path=raw_path,
             variables={"sources": ["litellm"], "as_of": as_of},
+            project=project,
         )
         assert run.succeeded, run.error or run.failures()
-        assert_agreement(run, compute(raw_path, ["litellm"], as_of), bills={})
+        assert_agreement(run, compute(raw_path, ["litellm"], as_of, project), bills={})
         known[as_of] = figures(run)
-    return History(raw_path, known, run)
+    return History(project, raw_path, known, run)
 
 
 def test_calls_before_their_price_was_recorded_are_unpriced(history: History) -> None:
@@ -137,6 +141,7 @@ def test_knowledge_of_everything_is_the_default(
         tmp_path_factory.mktemp("default"),
         raw_path=history.raw_path,
         variables={"sources": ["litellm"]},
+        project=history.project,
     )
     assert fresh.succeeded, fresh.error or fresh.failures()
     assert mart_differences(history.last.database, fresh.database) == {}

@@ -29,6 +29,7 @@ from dbt_runs import DbtRun, run_dbt
 from jinja2.nativetypes import NativeTemplate
 from raw_files import copy_project
 from sqlfluff.core import FluffConfig, Linter
+from sqlfluff.core.parser import RawSegment
 from sqlfluff.utils.reflow.sequence import ReflowSequence
 from sqlparse.engine import grouping
 
@@ -220,12 +221,13 @@ def test_the_linter_finds_the_same_in_badly_set_sql(sample_build: DbtRun) -> Non
         sql = (folder / path).read_text()
         broken = sql.replace(" as ", "  AS ").replace(",\n", "\n,").replace("\n    ", "\n  ")
         violations = []
-        for from_root in (
-            lint_sql.OncePerFile(),
-            lint_sql.sequence_of_root.__get__(ReflowSequence),
+        for from_root, is_type in (
+            (lint_sql.OncePerFile(), lint_sql.is_type),
+            (lint_sql.sequence_of_root.__get__(ReflowSequence), lint_sql.original_is_type),
         ):
             with pytest.MonkeyPatch.context() as patched:
                 patched.setattr(ReflowSequence, "from_root", from_root)
+                patched.setattr(RawSegment, "is_type", is_type)
                 linter = Linter(
                     FluffConfig.from_path(
                         ".sqlfluff", overrides={"dialect": "duckdb", "templater": "raw"}

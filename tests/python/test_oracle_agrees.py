@@ -17,8 +17,6 @@ from tests.oracle import CONVERT_TOTAL, OracleResult, RatedAttempt, load
 from tests.oracle.interactions import Interaction
 from tests.oracle.requests import TOKEN_CLASSES
 
-SEEDS = PROJECT / "seeds"
-
 ATTEMPT_COLUMNS = (
     "provider_id", "model_id", "billing_account_id", "interaction_id", "run_id", "step_id",
     "pricing_mode", "attempt_grain", "attempt_role", "status", "error_class", "usage_source",
@@ -41,9 +39,11 @@ def default_sources() -> list[str]:
     return list(settings["vars"]["sources"])
 
 
-def compute(raw_path: Path, sources: list[str], as_of: str | None = None) -> OracleResult:
+def compute(
+    raw_path: Path, sources: list[str], as_of: str | None = None, project: Path = PROJECT
+) -> OracleResult:
     """The oracle on the same files and seeds as a build."""
-    return load(raw_path, SEEDS, sources, as_of, graduated_conversion=CONVERT_TOTAL)
+    return load(raw_path, project / "seeds", sources, as_of, graduated_conversion=CONVERT_TOTAL)
 
 
 @cache
