@@ -187,6 +187,7 @@ def run_dbt(
     with (
         environment(full_settings),
         nullcontext() if is_documented else without_descriptions(),
+        dbt_shortcuts.nothing_collected(),
     ):
         SHARED_PARSES.provide("duckdb", arguments, options, target_path)
         command = [*QUIETLY, write_json, *arguments, *options]

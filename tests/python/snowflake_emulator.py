@@ -31,6 +31,7 @@ from dbt_runs import (
     environment,
     without_descriptions,
 )
+from dbt_shortcuts import nothing_collected
 from fakesnow.cursor import FakeSnowflakeCursor
 from snowflake.connector.errors import Error, ProgrammingError
 from sqlglot import exp
@@ -236,6 +237,7 @@ class SnowflakeEmulator:
         with (
             environment({**account_settings(), **(settings or {})}),
             nullcontext() if is_documented else without_descriptions(),
+            nothing_collected(),
         ):
             SHARED_PARSES.provide("snowflake", arguments, options, target_path)
             outcome = dbtRunner().invoke([*QUIETLY, *arguments, *options])
