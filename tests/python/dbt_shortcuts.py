@@ -178,8 +178,9 @@ def context_of(
     """dbt looks up names when a template asks for them, but copies a thousand macros for each
     argument of a data test."""
     assert not shared and not locals
-    globals_of_template = template.globals
-    names = Names(vars or {}, *getattr(globals_of_template, "maps", [globals_of_template]))
+    shared_names = template.globals
+    own_names = {} if vars is None else vars
+    names = Names(own_names, *getattr(shared_names, "maps", [shared_names]))
     return template.environment.context_class(
         template.environment, names, template.name, template.blocks
     )
