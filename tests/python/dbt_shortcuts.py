@@ -159,8 +159,8 @@ def read_templates(path: Path) -> None:
 
 
 class Names(ChainMap[str, Any]):
-    """What a template may name. A plain ChainMap takes longer to say whether a name is there than
-    a template to be rendered."""
+    """What a template may name. A plain ChainMap asks its maps through a generator, for each name
+    of each template."""
 
     def __contains__(self, name: object) -> bool:
         for names in self.maps:  # noqa: SIM110 - any() takes longer than the lookups
@@ -189,8 +189,6 @@ def context_of(
 # Compilation --------------------------------------------------------------------------------------
 
 LEADING_WITH = re.compile(r"(?:\s|--[^\n]*\n|/\*.*?\*/)*+with\s++(?!recursive\b)", re.I | re.S)
-
-
 # What may hold a semicolon that ends no statement.
 QUOTED = re.compile(r"'[^']*'|\"[^\"]*\"|--[^\n]*|/\*.*?\*/", re.S)
 
@@ -242,7 +240,7 @@ def match_by_identifier(
     identifier: str,
 ) -> list[BaseRelation]:
     """dbt compares database, schema and name of each relation with what is asked for, and refuses
-    those that differ in case only. Others than of that name can be neither."""
+    those that differ in case only. Relations of other names are neither."""
     wanted = identifier.lower().strip('"')
     named = [one for one in relations if (one.identifier or "").lower().strip('"') == wanted]
     return original_make_match(adapter, named, database, schema, identifier)

@@ -151,6 +151,16 @@ def test_a_native_template_is_not_a_text_template() -> None:
         assert get_template("{{ a }}", context, native=is_native).render(context) == rendered
 
 
+# As the adapter does without quoting of its own.
+QUOTES_NOTHING = {
+    "_make_match_kwargs.side_effect": lambda database, schema, identifier: {
+        "database": database,
+        "schema": schema,
+        "identifier": identifier,
+    }
+}
+
+
 @pytest.mark.parametrize("wanted", ["orders", "Orders", "ORDERS", '"orders"', "order", ""])
 def test_a_relation_is_found_or_refused_as_dbt_does(wanted: str) -> None:
     relations = [
@@ -165,16 +175,6 @@ def test_a_relation_is_found_or_refused_as_dbt_does(wanted: str) -> None:
         except ApproximateMatchError as error:
             answers.append(str(error))
     assert answers[0] == answers[1]
-
-
-# As the adapter does without quoting of its own.
-QUOTES_NOTHING = {
-    "_make_match_kwargs.side_effect": lambda database, schema, identifier: {
-        "database": database,
-        "schema": schema,
-        "identifier": identifier,
-    }
-}
 
 
 def test_an_empty_result_is_empty() -> None:
