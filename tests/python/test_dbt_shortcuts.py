@@ -101,7 +101,8 @@ def test_a_parse_is_the_same_for_other_vars_folders_and_copies(tmp_path: Path) -
         )
         assert run.succeeded, run.error
     shared, alone = (nodes(tmp_path / folder / "target") for folder in ("shared", "alone"))
-    assert shared == alone
+    # Names only: a node is pages long.
+    assert {name for name in shared | alone if shared.get(name) != alone.get(name)} == set()
     source = alone["source.ai_finops.litellm.spend_logs"]
     assert source["relation_name"].startswith(f"read_csv('{tmp_path}/raw/litellm/")
     assert "-- Changed." in alone["model.ai_finops.dim_dates"]["raw_code"]
